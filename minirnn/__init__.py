@@ -1,0 +1,28 @@
+"""minirnn: recurrent cells in NumPy alone, each with an explicit forward pass and a hand-derived backward pass.
+
+    import numpy as np, minirnn
+
+    cell = minirnn.make_cell("lstm", n_in=3, n_hidden=4)
+    run = minirnn.unroll(cell, np.random.randn(10, 3, 2))       # (T, features, batch)
+    dxs, grads, dstate = run.backward(np.ones_like(run.hs))
+    print(run["f"].shape, grads["R_f"].shape)                   # every gate, every gradient, by its name in the paper
+    print(minirnn.gradcheck(cell))
+"""
+
+from .cells import CELLS, make_cell
+from .cells.cell import Cell, Memo, Parameters, Stack
+from .cells.function import FunctionCell
+from .gradcheck import gradcheck
+from .layers import Embedding, Linear, OneHot
+from .losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
+from .model import Model
+from .optim import SGD, Adam, RMSProp, clip_by_element, clip_by_norm
+from .unroll import Run, unroll
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CELLS", "Adam", "Cell", "Embedding", "FunctionCell", "Linear", "Memo", "Model", "OneHot", "Parameters", "RMSProp",
+    "Run", "SGD", "Stack", "clip_by_element", "clip_by_norm", "gradcheck", "make_cell", "mean_squared_error",
+    "sigmoid_cross_entropy", "softmax_cross_entropy", "unroll",
+]

@@ -1,0 +1,51 @@
+"""The element-wise functions of the papers, in forms that neither overflow nor change the dtype.
+
+Each takes and returns an array of any shape, float32, float64 or complex128. Complex input is what the complex-step
+derivative uses (see `gradcheck`): there, where a function must choose between two branches, it chooses by the real
+part. NumPy orders complex numbers by their real part first, so `np.maximum` and `np.minimum` do just that.
+"""
+
+import numpy as np
+
+tanh = np.tanh
+
+
+def sigmoid(x):
+    """σ(x) = 1/(1 + e^−x), written as (1 + tanh(x/2))/2.
+
+    The two are the same function. The second has no exponential that could overflow, and for very negative x it is
+    exactly 0 instead of a number too small for the processor to multiply at full speed (a subnormal).
+    """
+    y = np.tanh(0.5 * x)
+    y *= 0.5
+    y += 0.5
+    return y
+
+
+def log_sigmoid(x):
+    """log σ(x), accurate where σ(x) itself would round to 0 or to 1."""
+    return np.minimum(x, 0) - np.log1p(np.exp(np.minimum(x, -x)))
+
+
+def softplus(x):
+    """log(1 + e^x) = −log σ(−x)."""
+    return np.maximum(x, 0) + np.log1p(np.exp(np.minimum(x, -x)))
+
+
+def relu(x):
+    """max(x, 0). Its derivative at 0 is taken as 0."""
+    return np.maximum(x, 0)
+
+
+def identity(x):
+    """x itself, for the options that ask for no function at all."""
+    return x
+
+
+def log_add(a, b, share):
+    """log(e^a + e^b), given share = σ(a − b), which is e^a's share of the sum.
+
+    The larger of the two terms is at least half of the sum: log(sum) = log(larger) − log(larger's share), and the
+    second logarithm is between 0 and log 2, whatever a and b are.
+    """
+    return np.maximum(a, b) - np.log(np.maximum(share, 1 - share))

@@ -1,0 +1,40 @@
+"""The cells, one file per family, and `make_cell`, which makes one by its name."""
+
+from .. import checks
+from .elman import RNN
+from .lstm import LSTM
+from .rda import RDA, RDAExpTanh, RDASigmoidId
+from .rwa import RWA
+
+CELLS = {
+    "rnn": RNN,
+    "lstm": LSTM,
+    "rwa": RWA,
+    "rda": RDA,
+    "rda-exp-tanh": RDAExpTanh,
+    "rda-sigmoid-id": RDASigmoidId,
+}
+
+
+def make_cell(name, n_in, n_hidden, *, rng=0, dtype="float32", **options):
+    """A cell by its name in `CELLS`.
+
+    Args:
+        name: a key of `CELLS`.
+        n_in: D, the number of input features.
+        n_hidden: H, the number of hidden units.
+        rng: a seed or a numpy Generator for the initial weights.
+        dtype: "float32", "float64" or "complex128".
+        options: the cell's own, for example `attention="sigmoid"` of `rda`; `learned_state=True` of every cell.
+
+    Raises:
+        KeyError: no such cell; the message lists those there are.
+        TypeError: no such option of this cell, or a size that is not an integer.
+        ValueError: an option's value, a size or dtype out of range.
+    """
+    cell_class = checks.lookup("cell", name, CELLS)
+    valid = cell_class.options()
+    for option in options:
+        if option not in valid:
+            raise TypeError(f"{name} has no option {option!r}, expected one of {', '.join(valid)}")
+    return cell_class(n_in, n_hidden, rng=rng, dtype=dtype, **options)

@@ -1,0 +1,273 @@
+"""The contract that every cell keeps: what one step of a recurrent network is, forward and backward.
+
+A cell is one time step. `step` computes the new state from the old one, `step_backward` goes the same way in reverse,
+and `weight_gradients` adds up what every step says about the weights. The loop over time is not here: it is written
+once, for all cells, in `unroll.py`.
+
+Arrays are (time, features, batch): one column per example, so that the code can say `W @ x` where the paper says W x.
+D is the number of input features, H the number of hidden units, B the batch, and G the rows of a cell's pre-activations
+(4H for an LSTM, whose four gates stand on top of each other).
+"""
+
+import copy
+import inspect
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import checks
+
+
+class Memo(SimpleNamespace):
+    """The named intermediates of a step (or of many: then each has time in front), by attribute: `memo.f`."""
+
+
+class Stack(NamedTuple):
+    """Parameters of one shape that stand on top of each other in one array: W_i, W_f, ... in `W`."""
+
+    symbol: str         # the name of the whole array
+    gates: tuple        # one subscript per parameter; empty when the array is itself the parameter
+    shape: tuple        # of one of them
+
+    @property
+    def names(self):
+        return [f"{self.symbol}_{gate}" for gate in self.gates] or [self.symbol]
+
+
+class Parameters(Mapping):
+    """Named arrays over one flat vector: a read-only mapping from name to a writable view.
+
+    `params["R_f"][...] = a` changes the parameter. `params["R_f"] = a` raises TypeError: it would leave the stacked
+    array, which the cell computes with, as it was.
+
+    Attributes: `flat`, the vector under everything, so that an optimiser's update is one expression; `stacked`, a dict
+    from a stack's symbol to its whole array.
+    """
+
+    def __init__(self, stacks, dtype):
+        self.layout = list(stacks)
+        sizes = [max(1, len(s.gates)) * int(np.prod(s.shape)) for s in self.layout]
+        self.flat = np.zeros(sum(sizes), dtype)
+        self.stacked, self._views = {}, {}
+        for stack, piece in zip(self.layout, np.split(self.flat, np.cumsum(sizes)[:-1])):
+            members = piece.reshape(len(stack.names), *stack.shape)
+            self._views.update(zip(stack.names, members))
+            self.stacked[stack.symbol] = piece.reshape(-1, *stack.shape[1:])
+
+    def __getitem__(self, name):
+        return checks.lookup("parameter", name, self._views)
+
+    def __setitem__(self, name, value):
+        if value is not self[name]:             # `params[name] += g` changes the view in place, then comes here with it
+            raise TypeError(f'parameters are views: write params["{name}"][...] = a instead of params["{name}"] = a')
+
+    def __iter__(self):
+        return iter(self._views)
+
+    def __len__(self):
+        return len(self._views)
+
+    def __repr__(self):
+        return "\n".join(f"{name:10} {'×'.join(map(str, a.shape)):>10}  {a.dtype}" for name, a in self.items())
+
+    @property
+    def flats(self):
+        """The vectors that an optimiser updates: here, the one."""
+        return [self.flat]
+
+    def like(self, dtype=None):
+        """Parameters of the same names and shapes, all zero: a place for gradients."""
+        return Parameters(self.layout, dtype or self.flat.dtype)
+
+
+def columns(a):
+    """(K, rows, B) -> (rows, K·B): K steps side by side, as if they were one large batch."""
+    return a.transpose(1, 0, 2).reshape(a.shape[1], -1)
+
+
+class Cell:
+    """A recurrent cell: parameters, one step, and its gradient. See the module's text for the layout of arrays.
+
+    Subclasses give `state_names`, `stacks`, `step` and `step_backward`, and override the rest only where they differ.
+
+    Args:
+        n_in: D, the number of input features.
+        n_hidden: H, the number of hidden units.
+        rng: a seed or a numpy Generator for the initial weights.
+        dtype: "float32", "float64", or "complex128" (for the complex-step derivative).
+        learned_state: with True, the initial h is a parameter `s` (H, 1), the same for every column.
+
+    Raises:
+        TypeError, ValueError: for sizes that are not positive integers, an unknown dtype or option.
+    """
+
+    state_names = ("h",)                # what is fed back; h first
+    state_start = {}                    # where a component of the state starts, if not at 0
+    bias_start = {}                     # where a bias starts, if not at 0
+    equations = {}                      # symbol -> its line in the paper
+    source = ""
+    derived = {}                        # name -> function of a run: quantities that are only read
+
+    def __init__(self, n_in, n_hidden, *, rng=0, dtype="float32", learned_state=False):
+        self.n_in = checks.positive_integer("n_in", n_in)
+        self.n_hidden = checks.positive_integer("n_hidden", n_hidden)
+        self.dtype = checks.dtype_of(dtype)
+        self.learned_state = learned_state
+        stacks = self.stacks()
+        if learned_state:
+            stacks = [*stacks, Stack("s", (), (self.n_hidden, 1))]
+        self._bind(Parameters(stacks, self.dtype))
+        self.initialise(checks.generator(rng))
+
+    # ---- one step: what a cell is ------------------------------------------------------------------------------------
+
+    def step(self, wx, old):
+        """One step forward.
+
+        Args:
+            wx: (G, B), this step's rows of `input_terms`.
+            old: the state before, a tuple of (H, B) arrays in the order of `state_names`.
+
+        Returns:
+            new, memo: the state after, and the named intermediates that `step_backward` needs.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no step")
+
+    def step_backward(self, dnew, old, new, memo):
+        """The gradient of one step.
+
+        Args:
+            dnew: the gradient of the loss with respect to `new`, a tuple of (H, B) arrays.
+            old, new, memo: the state before and after, and what `step` noted.
+
+        Returns:
+            dwx, dold: the gradients with respect to `wx` (G, B) and to `old`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no step_backward")
+
+    # ---- what depends on x alone, and the sums over time -------------------------------------------------------------
+
+    def input_terms(self, xs):
+        """W x + b for K steps at once: (K, D, B) -> (K, G, B). Gates that have no bias stand last."""
+        wxs = self.W @ xs
+        wxs[:, :len(self.b)] += self.b
+        return wxs
+
+    def weight_gradients(self, dwxs, xs, olds, memos, grads):
+        """Add the weights' gradients over K steps to `grads`.
+
+        A weight acts in every step, so its gradient is a sum over time: of da x^T for W, da h^T for R, da for b.
+        With the K steps side by side, each sum is one matrix product. Gates that do not read h stand first.
+
+        Args:
+            dwxs: (K, G, B), what `step_backward` returned.
+            xs: (K, D, B), the inputs.
+            olds, memos: the states before each step and the memos, with time in front.
+            grads: `Parameters` to add to.
+
+        Returns:
+            dxs: (K, D, B), the gradient with respect to the inputs.
+        """
+        da, x, h = columns(dwxs), columns(xs), columns(olds[0])
+        grads.stacked["W"] += da @ x.T
+        grads.stacked["R"] += da[-len(self.R):] @ h.T
+        grads.stacked["b"] += da[:len(self.b)].sum(axis=1, keepdims=True)
+        return self.W.T @ dwxs
+
+    # ---- the state before the first step -----------------------------------------------------------------------------
+
+    def initial_state(self, batch):
+        """The state that a sequence starts from: a tuple of (H, batch) arrays in the order of `state_names`."""
+        batch = checks.positive_integer("batch", batch)
+        state = [np.full((self.n_hidden, batch), self.state_start.get(name, 0), self.dtype) for name in self.state_names]
+        if self.learned_state:
+            state[0] += self.s
+        return tuple(state)
+
+    def initial_state_backward(self, dstate, grads):
+        """Add to `grads` what the gradient of the initial state says about the parameters it was made of."""
+        if self.learned_state:
+            grads["s"] += dstate[0].sum(axis=1, keepdims=True)
+
+    def random_state(self, rng, batch):
+        """A state that could have come from an earlier step, for checking gradients where none is zero by accident."""
+        return tuple(rng.normal(0, 0.7, (self.n_hidden, batch)).astype(self.dtype) for _ in self.state_names)
+
+    # ---- what the next layer reads -----------------------------------------------------------------------------------
+
+    def output(self, hs):
+        """What the next layer reads, (K, H, B) from the hidden states of K steps: those themselves by default."""
+        return hs
+
+    def output_backward(self, douts, outs):
+        """The gradient with respect to the hidden states from that with respect to `output(hs)`, which is `outs`."""
+        return douts
+
+    # ---- parameters --------------------------------------------------------------------------------------------------
+
+    def stacks(self):
+        """The parameters: a list of `Stack`."""
+        raise NotImplementedError(f"{type(self).__name__} has no stacks")
+
+    def initialise(self, rng):
+        """Xavier uniform weights, biases at 0 but for `bias_start`.
+
+        The bound is sqrt(6/(fan_in + H)), where fan_in is D + H for a gate that reads x and h, D for one that reads x
+        alone (Glorot & Bengio 2010). Peepholes and learned states, which are not matrices, start at 0.
+        """
+        for name, weight in self.params.items():
+            symbol, _, gate = name.partition("_")
+            if symbol in ("W", "R", "P"):
+                reads_h = symbol == "R" or name.replace(symbol, "R", 1) in self.params
+                fan_in = self.n_in + self.n_hidden * reads_h
+                bound = (6 / (fan_in + self.n_hidden)) ** 0.5
+                weight[...] = rng.uniform(-bound, bound, weight.shape)
+            elif name in self.bias_start:
+                weight[...] = self.bias_start[name]
+
+    def after_update(self):
+        """Restore what must hold of the parameters after an optimiser changed them. Nothing, by default."""
+
+    def astype(self, dtype):
+        """A copy of the cell, with its own parameters, that computes in `dtype`."""
+        cell = copy.copy(self)
+        cell.dtype = checks.dtype_of(dtype)
+        cell._bind(self.params.like(cell.dtype))
+        cell.params.flat[...] = self.params.flat
+        return cell
+
+    def _bind(self, params):
+        self.params = params
+        for symbol, array in params.stacked.items():
+            setattr(self, symbol, array)
+
+    @property
+    def n_params(self):
+        """How many numbers the cell learns."""
+        return self.params.flat.size
+
+    @classmethod
+    def options(cls):
+        """The keyword options that this cell takes beyond sizes, seed and dtype, with their defaults."""
+        found = {}
+        for ancestor in reversed(cls.__mro__[:-1]):
+            for name, parameter in inspect.signature(ancestor.__init__).parameters.items():
+                if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name not in ("rng", "dtype"):
+                    found[name] = parameter.default
+        for name in getattr(cls, "fixed", ()):
+            found.pop(name, None)
+        return found
+
+    def split(self, a):
+        """The gates in a stacked array: (k·H, B) -> k views of (H, B)."""
+        return a.reshape(-1, self.n_hidden, a.shape[-1])
+
+    def __repr__(self):
+        return f"{type(self).__name__}(n_in={self.n_in}, n_hidden={self.n_hidden}, dtype={self.dtype})"
+
+
+def stack(*gates):
+    """The reverse of `Cell.split`: (H, B) arrays on top of each other."""
+    return np.concatenate(gates)

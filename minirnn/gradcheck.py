@@ -1,0 +1,326 @@
+"""Is this backward pass right? Numeric derivatives, and a report that compares them with the derived ones.
+
+Two numeric derivatives of a loss L with respect to one number θ:
+
+- central differences, (L(θ + h) − L(θ − h)) / 2h: what "finite differences" means to most people. The error has two
+  parts, one of order h² from cutting off the Taylor series and one of order ε|L|/h from subtracting two nearly equal
+  numbers, so no h makes it much smaller than 1e-10.
+- complex step, Im L(θ + ih) / h: nothing is subtracted, so h = 1e-30 does no harm and the derivative is right to the
+  last digits (Squire & Trapp 1998). It needs code that also runs on complex numbers; the cells here do.
+
+Everything is checked in double precision, on a copy, whatever the dtype of what was given.
+"""
+
+import html
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from . import checks
+from .cells.cell import Cell
+from .losses import mean_squared_error
+from .model import Model
+from .unroll import unroll
+
+METHODS = {                     # method -> dtype to compute in, step h, largest relative error that passes
+    "central": ("float64", 1e-5, 1e-6),
+    "complex": ("complex128", 1e-30, 1e-10),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a check found for one parameter, the input, or one component of the initial state."""
+
+    name: str
+    kind: str                   # "parameter", "input" or "state"
+    shape: tuple
+    checked: int                # elements compared
+    elements: int               # elements there are
+    relative_error: float       # the largest |derived − numeric|, over the largest |derived| or |numeric| of the block
+    worst_index: tuple          # where the largest |derived − numeric| is
+    derived: float              # the two values there
+    numeric: float
+    ok: bool
+
+
+class Report:
+    """The rows of a gradient check. True if all pass; prints as a table, in a notebook as HTML.
+
+    Attributes: `rows`, `method`, `step`, `tolerance`, `subject` (what was checked), `worst` (the largest relative error).
+    """
+
+    def __init__(self, subject, method, step, tolerance, rows):
+        self.subject, self.method, self.step, self.tolerance, self.rows = subject, method, step, tolerance, rows
+
+    def __bool__(self):
+        return all(row.ok for row in self.rows)
+
+    @property
+    def worst(self):
+        errors = [row.relative_error for row in self.rows]
+        return float("nan") if any(np.isnan(errors)) else max(errors)
+
+    def as_dict(self):
+        """For JSON: {"worst": ..., "ok": ..., "method": ..., "rows": [...]}."""
+        return {"worst": self.worst, "ok": bool(self), "method": self.method, "step": self.step,
+                "tolerance": self.tolerance, "rows": [asdict(row) for row in self.rows]}
+
+    _columns = ("gradient of", "shape", "checked", "relative error", "worst at", "derived", "numeric", "verdict")
+
+    def _cells(self):
+        for row in self.rows:
+            checked = "all" if row.checked == row.elements else f"{row.checked} of {row.elements}"
+            yield (row.name, "×".join(map(str, row.shape)), checked, f"{row.relative_error:.1e}",
+                   ",".join(map(str, row.worst_index)), f"{row.derived:+.8e}", f"{row.numeric:+.8e}",
+                   "ok" if row.ok else "WRONG")
+
+    @property
+    def _title(self):
+        failed = [row.name for row in self.rows if not row.ok]
+        verdict = f"{len(failed)} of {len(self.rows)} WRONG: {', '.join(failed)}" if failed else f"all {len(self.rows)} ok"
+        return (f"{self.subject}: {verdict} ({self.method} differences, h = {self.step:g}, worst relative error "
+                f"{self.worst:.1e}, allowed {self.tolerance:g})").replace("complex differences", "complex step")
+
+    def __str__(self):
+        table = [self._columns, *self._cells()]
+        widths = [max(map(len, column)) for column in zip(*table)]
+        lines = ["  ".join(f"{text:<{width}}" for text, width in zip(line, widths)).rstrip() for line in table]
+        return "\n".join([self._title, *("  " + line for line in lines)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self):
+        head = "".join(f"<th>{html.escape(text)}</th>" for text in self._columns)
+        body = ""
+        for row, cells in zip(self.rows, self._cells()):
+            style = "" if row.ok else " style='background:#fbd9c9;color:black'"
+            body += f"<tr{style}>" + "".join(f"<td>{html.escape(text)}</td>" for text in cells) + "</tr>"
+        return f"<p>{html.escape(self._title)}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def gradcheck(subject, xs=None, targets=None, *, loss=mean_squared_error, method="central", n_steps=5, batch=3,
+              state="random", sample=400, rng=0, step=None, tolerance=None):
+    """Compare a derived gradient with a numeric one, element by element.
+
+    Args:
+        subject: a `Cell` (also a `FunctionCell`) or a `Model`. It is not changed. A cell's loss is a random weighting of
+            every output and of the final state; a model's is `loss` of its outputs and `targets`.
+        xs: (T, D, B) inputs, or (T, B) symbols; random ones for `n_steps` and `batch` without it.
+        targets: what `loss` of a model compares with; random ones without it (for mean squared error).
+        loss: for a model, one of `minirnn.losses`.
+        method: "central" or "complex".
+        n_steps, batch: the size of random inputs.
+        state: "random" starts from a random state, as if an earlier step had left it, and checks the gradient of every
+            component of it too (a learned s, which only acts where no state is given, is checked in a run of its own);
+            "own" starts from the cells' own initial state.
+        sample: of a block with more elements than this, so many are checked, chosen by `rng`. The report says so.
+        rng: a seed or Generator for everything random here.
+        step: h; 1e-5 for central differences, 1e-30 for the complex step.
+        tolerance: the largest relative error that passes; 1e-6 and 1e-10. The error of a block is its largest
+            |derived − numeric| over its largest |derived| or |numeric|.
+
+    Returns:
+        A `Report`, true if every row passes.
+
+    Raises:
+        TypeError, ValueError: for arguments of the wrong kind, or a loss that is not finite.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}, expected one of {', '.join(METHODS)}")
+    if state not in ("random", "own"):
+        raise ValueError(f"state is {state!r}, expected 'random' or 'own'")
+    sample = checks.positive_integer("sample", sample)
+    dtype, default_step, default_tolerance = METHODS[method]
+    step = default_step if step is None else checks.number("step", step, low=0, open_low=True)
+    tolerance = default_tolerance if tolerance is None else checks.number("tolerance", tolerance, low=0, open_low=True)
+    rng = checks.generator(rng)
+    if isinstance(subject, Cell):
+        problem = CellProblem(subject, xs, n_steps, batch, state, rng)
+        title = _name_of(subject)
+    elif isinstance(subject, Model):
+        problem = ModelProblem(subject, xs, targets, loss, n_steps, batch, state, rng)
+        title = " + ".join([*map(_name_of, subject.cells), "head"])
+    else:
+        raise TypeError(f"subject is a {type(subject).__name__}, expected a Cell, a FunctionCell or a Model")
+
+    derived = problem.derived()
+    numeric = problem.at(dtype)
+    rows = []
+    for block, gradient in derived.items():
+        where = np.arange(gradient.size)
+        if gradient.size > sample:
+            where = np.sort(rng.choice(gradient.size, sample, replace=False))
+        difference = complex_step if method == "complex" else central_difference
+        found, rounding = difference(lambda: numeric.value(block), numeric.arrays[block], where, step)
+        rows.append(_compare(block, gradient, where, found, rounding, tolerance))
+    return Report(title, method, step, tolerance, rows)
+
+
+def central_difference(loss, array, where, step):
+    """(L(θ + h) − L(θ − h)) / 2h for the elements `where` (flat indices) of `array`, which `loss()` reads.
+
+    Returns:
+        The derivatives, and the error that rounding L may have left in each: a few ε|L|/h.
+    """
+    flat, found, largest = array.reshape(-1), np.empty(len(where)), 0.0
+    for k, i in enumerate(where):
+        kept = flat[i]
+        flat[i] = kept + step
+        above, high = loss(), flat[i]
+        flat[i] = kept - step
+        below, low = loss(), flat[i]
+        flat[i] = kept
+        found[k] = (above - below) / (high - low)               # what the step became in floating point
+        largest = max(largest, abs(above), abs(below))
+    return found, 4 * np.finfo(np.float64).eps * largest / step
+
+
+def complex_step(loss, array, where, step):
+    """Im L(θ + ih) / h for the elements `where` of the complex `array`. Returns the derivatives, and 0: no rounding."""
+    flat, found = array.reshape(-1), np.empty(len(where))
+    for k, i in enumerate(where):
+        kept = flat[i]
+        flat[i] = kept + 1j * step
+        found[k] = loss().imag / step
+        flat[i] = kept
+    return found, 0.0
+
+
+def _compare(block, gradient, where, numeric, rounding, tolerance):
+    kind, name = block
+    derived = gradient.reshape(-1)[where]
+    error = np.abs(derived - numeric)
+    scale = max(np.abs(derived).max(), np.abs(numeric).max())
+    worst = int(np.argmax(error))                               # a NaN, if there is one
+    relative = float(error[worst] / scale) if scale > 0 else 0.0
+    ok = bool(error[worst] <= tolerance * scale + rounding)     # False for NaN
+    index = tuple(int(i) for i in np.unravel_index(where[worst], gradient.shape))
+    return Row(name, kind, gradient.shape, len(where), gradient.size, relative, index,
+               float(derived[worst]), float(numeric[worst]), ok)
+
+
+def _name_of(cell):
+    return f"{type(cell).__name__} (D={cell.n_in}, H={cell.n_hidden})"
+
+
+class CellProblem:
+    """A cell, its inputs and start, and the loss Σ weights ⊙ hs + Σ weights ⊙ final state, as the checker sees them.
+
+    `arrays` maps (kind, name) to the array that the checker may change; `value(block)` is the loss as it is now.
+    """
+
+    def __init__(self, cell, xs, n_steps, batch, state, rng):
+        self.cell = cell.astype("float64")
+        if xs is None:
+            n_steps, batch = checks.positive_integer("n_steps", n_steps), checks.positive_integer("batch", batch)
+            xs = rng.normal(size=(n_steps, cell.n_in, batch))
+        self.xs = np.array(xs, dtype=np.float64) if np.asarray(xs).dtype.kind == "f" else xs
+        run = unroll(self.cell, self.xs)                        # also checks xs
+        shape = (cell.n_hidden, run.batch)
+        self.start = self.cell.random_state(rng, run.batch) if state == "random" else None
+        self.weights = rng.normal(size=run.hs.shape)
+        self.state_weights = tuple(rng.normal(size=shape) for _ in cell.state_names)
+        self._name_arrays()
+
+    def _name_arrays(self):
+        self.arrays = {("parameter", name): a for name, a in self.cell.params.items()}
+        self.arrays["input", "x"] = self.xs
+        for name, a in zip(self.cell.state_names, self.start or ()):
+            self.arrays["state", f"{name}_0"] = a
+
+    def at(self, dtype):
+        """The same problem in another dtype, on arrays of its own."""
+        other = object.__new__(CellProblem)
+        other.cell, other.xs = self.cell.astype(dtype), self.xs.astype(dtype)
+        other.start = self.start and tuple(a.astype(dtype) for a in self.start)
+        other.weights, other.state_weights = self.weights, self.state_weights
+        other._name_arrays()
+        return other
+
+    def _run(self, block):
+        own_start = block == ("parameter", "s") and self.cell.learned_state
+        return unroll(self.cell, self.xs, None if own_start else self.start)
+
+    def value(self, block):
+        run = self._run(block)
+        terms = [(run.hs * self.weights).sum()]
+        terms += [(a * weights).sum() for a, weights in zip(run.state, self.state_weights)]
+        return _finite(sum(terms))
+
+    def derived(self):
+        """(kind, name) -> gradient, by the cell's own backward pass."""
+        dxs, grads, dstate = self._run(None).backward(self.weights, self.state_weights)
+        found = {("parameter", name): a for name, a in grads.items()}
+        if self.start is not None and self.cell.learned_state:
+            found["parameter", "s"] = self._run(("parameter", "s")).backward(self.weights, self.state_weights)[1]["s"]
+        found["input", "x"] = dxs
+        for name, a in zip(self.cell.state_names, dstate if self.start is not None else ()):
+            found["state", f"{name}_0"] = a
+        return found
+
+
+class ModelProblem:
+    """A model, its inputs, targets and loss, as the checker sees them; compare `CellProblem`."""
+
+    def __init__(self, model, xs, targets, loss, n_steps, batch, state, rng):
+        self.model, self.loss, self.targets = model.astype("float64"), loss, targets
+        if xs is None:
+            n_steps, batch = checks.positive_integer("n_steps", n_steps), checks.positive_integer("batch", batch)
+            if model.inputs is None:
+                xs = rng.normal(size=(n_steps, model.cells[0].n_in, batch))
+            else:
+                xs = rng.integers(model.inputs.n_symbols, size=(n_steps, batch))
+        self.xs = np.array(xs, dtype=np.float64) if np.asarray(xs).dtype.kind == "f" else np.asarray(xs)
+        run = self.model.forward(self.xs)
+        if targets is None:
+            self.targets = rng.normal(size=run.outputs.shape)
+        self.start = None
+        if state == "random":
+            self.start = tuple(cell.random_state(rng, run.outputs.shape[-1]) for cell in self.model.cells)
+        self._name_arrays()
+
+    def _name_arrays(self):
+        self.arrays = {("parameter", name): a for name, a in self.model.params.items()}
+        if self.model.inputs is None:
+            self.arrays["input", "x"] = self.xs
+        self._name_states(self.arrays, self.start)
+
+    def _name_states(self, named, states):
+        cells = [part for part in self.model.parts if part.startswith("cell")]
+        for part, cell, state in zip(cells, self.model.cells, states or ()):
+            for name, a in zip(cell.state_names, state):
+                named["state", f"{part}.{name}_0"] = a
+
+    def at(self, dtype):
+        other = object.__new__(ModelProblem)
+        other.model, other.loss, other.targets = self.model.astype(dtype), self.loss, self.targets
+        other.xs = self.xs.astype(dtype) if self.model.inputs is None else self.xs
+        other.start = self.start and tuple(tuple(a.astype(dtype) for a in state) for state in self.start)
+        other._name_arrays()
+        return other
+
+    def _run(self, block):
+        own_start = block is not None and block[1].endswith(".s")
+        return self.model.forward(self.xs, None if own_start else self.start)
+
+    def value(self, block):
+        return _finite(self.loss(self._run(block).outputs, self.targets)[0])
+
+    def derived(self):
+        run = self._run(None)
+        dxs, grads, dstates = run.backward(self.loss(run.outputs, self.targets)[1])
+        found = {("parameter", name): a for name, a in grads.items()}
+        for name in [name for name in grads if name.endswith(".s")]:
+            own = self._run(("parameter", name))
+            found["parameter", name] = own.backward(self.loss(own.outputs, self.targets)[1])[1][name]
+        if dxs is not None:
+            found["input", "x"] = dxs
+        self._name_states(found, dstates if self.start is not None else None)
+        return found
+
+
+def _finite(loss):
+    if not np.isfinite(loss):
+        raise ValueError(f"the loss is {loss}, expected a finite number: it cannot be differentiated numerically here")
+    return loss

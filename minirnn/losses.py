@@ -1,0 +1,69 @@
+"""Losses: one number from the network's outputs, and its gradient with respect to them.
+
+Each is called as `loss(outputs, targets, weights=None)` and returns `(value, doutputs)`.
+
+- outputs: (T, n_out, B), what the head says; for the cross-entropies, logits.
+- targets: (T, n_out, B) floats; for `softmax_cross_entropy`, (T, B) integers, the right class.
+- weights: (T, B), how much each position counts; all the same without it. The value is the weighted mean over positions,
+  in nats for the cross-entropies.
+
+ValueError is raised if targets or weights do not fit the outputs, TypeError if targets are of the wrong kind.
+"""
+
+import numpy as np
+
+from . import checks
+from .activations import sigmoid, softplus
+
+
+def mean_squared_error(outputs, targets, weights=None):
+    """The mean over positions and outputs of (y − t)². Its gradient: 2(y − t), over their number."""
+    targets = checks.floats("targets", targets, outputs.dtype, outputs.shape, "T, outputs, batch")
+    error = outputs - targets
+    return _mean(error**2, 2 * error, weights)
+
+
+def sigmoid_cross_entropy(outputs, targets, weights=None):
+    """−t log σ(y) − (1 − t) log(1 − σ(y)), for targets from 0 to 1. Its gradient: σ(y) − t.
+
+    Computed as log(1 + e^y) − t y, which is the same and finite for every y.
+    """
+    targets = checks.floats("targets", targets, outputs.dtype, outputs.shape, "T, outputs, batch")
+    return _mean(softplus(outputs) - targets * outputs, sigmoid(outputs) - targets, weights)
+
+
+def softmax_cross_entropy(outputs, targets, weights=None):
+    """−log p[t] with p = softmax(y) over the outputs. Its gradient: p, less 1 at the right class.
+
+    The largest logit is subtracted first, which changes nothing in p and keeps every exponential within [0, 1].
+    """
+    targets = np.asarray(targets)
+    n_steps, n_out, batch = outputs.shape
+    if targets.dtype.kind not in "iu":
+        raise TypeError(f"targets has dtype {targets.dtype}, expected integers (the index of the right class)")
+    if targets.shape != (n_steps, batch):
+        raise ValueError(f"targets has shape {targets.shape}, expected {(n_steps, batch)} (T, batch)")
+    if targets.min() < 0 or targets.max() >= n_out:
+        raise ValueError(f"targets has classes from {targets.min()} to {targets.max()}, expected 0 to {n_out - 1}")
+    right = targets[:, None]
+    shifted = outputs - outputs.max(axis=1, keepdims=True)
+    p = np.exp(shifted)
+    total = p.sum(axis=1, keepdims=True)
+    p /= total
+    loss = np.log(total) - np.take_along_axis(shifted, right, axis=1)
+    np.put_along_axis(p, right, np.take_along_axis(p, right, axis=1) - 1, axis=1)
+    return _mean(loss, p, weights)
+
+
+def _mean(losses, dlosses, weights):
+    """The weighted mean of losses (T, k, B) over all its entries, and its gradient."""
+    n_steps, n_terms, batch = losses.shape
+    wide = np.result_type(losses.dtype, np.float64)             # the sum, not the elements, in double precision
+    if weights is None:
+        return losses.mean(dtype=wide)[()], dlosses / losses.size
+    weights = checks.floats("weights", weights, np.float64, (n_steps, batch), "T, batch")
+    total = weights.sum()
+    if not total > 0:
+        raise ValueError(f"weights sums to {total:g}, expected a positive sum")
+    share = (weights / (total * n_terms))[:, None]
+    return (losses * share).sum(dtype=wide)[()], (dlosses * share).astype(dlosses.dtype)
