@@ -17,12 +17,14 @@ from .layers import Embedding, Linear, OneHot
 from .losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
 from .model import Model
 from .optim import SGD, Adam, RMSProp, clip_by_element, clip_by_norm
+from .tasks import TASKS, make_task
+from .train import History, evaluate, make_model, train
 from .unroll import Run, unroll
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "CELLS", "Adam", "Cell", "Embedding", "FunctionCell", "Linear", "Memo", "Model", "OneHot", "Parameters", "RMSProp",
-    "Run", "SGD", "Stack", "clip_by_element", "clip_by_norm", "gradcheck", "make_cell", "mean_squared_error",
-    "sigmoid_cross_entropy", "softmax_cross_entropy", "unroll",
+    "CELLS", "TASKS", "Adam", "Cell", "Embedding", "FunctionCell", "History", "Linear", "Memo", "Model", "OneHot",
+    "Parameters", "RMSProp", "Run", "SGD", "Stack", "clip_by_element", "clip_by_norm", "evaluate", "gradcheck", "make_cell",
+    "make_model", "make_task", "mean_squared_error", "sigmoid_cross_entropy", "softmax_cross_entropy", "train", "unroll",
 ]

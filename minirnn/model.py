@@ -184,6 +184,10 @@ class ModelRun:
         self.outputs = model.head.forward(hs)
         self.state = tuple(run.state for run in self.runs)
 
+    def fits(self, xs):
+        """Whether this run's arrays can be used again for `xs`."""
+        return (self.runs[0].n_steps, self.runs[0].batch) == (len(xs), np.shape(xs)[-1])
+
     def backward(self, doutputs, dstate=None):
         """Backpropagation through the head, the cells and time.
 

@@ -1,0 +1,154 @@
+"""The training loop: batch, forward, loss, backward, clip, update, and a record of it."""
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import checks
+from .cells import make_cell
+from .layers import Embedding, OneHot
+from .model import Model
+from .optim import OPTIMIZERS, Optimizer, clip_by_element, clip_by_norm
+
+
+@dataclass
+class History:
+    """What happened in a training run.
+
+    Attributes:
+        losses: the loss of every step's batch, before its update.
+        metrics: name -> one number per step.
+        seconds: how long it took.
+        solved_at: the step at which `until` was reached, counted from 1; None if it was not.
+        interrupted: whether it was stopped by hand.
+    """
+
+    losses: list = field(default_factory=list)
+    metrics: dict = field(default_factory=dict)
+    seconds: float = 0.0
+    solved_at: int | None = None
+    interrupted: bool = False
+
+    @property
+    def steps(self):
+        """How many batches were learned from."""
+        return len(self.losses)
+
+    def as_dict(self):
+        """For JSON."""
+        return {"steps": self.steps, "solved_at": self.solved_at, "seconds": self.seconds,
+                "interrupted": self.interrupted, "losses": self.losses, "metrics": self.metrics}
+
+
+def make_model(task, cell="lstm", n_hidden=32, *, n_dims=None, rng=0, dtype="float32", **options):
+    """A model of the right shape for a task: one cell, a head, and one-hot or embedded input if the task has symbols.
+
+    Args:
+        task: a `Task`.
+        cell: a name in `CELLS`.
+        n_hidden: H.
+        n_dims: for tasks with symbols, the size of a learned embedding; one-hot vectors without it.
+        rng: a seed or Generator for all initial weights.
+        dtype: of the model.
+        options: the cell's.
+    """
+    rng, inputs, n_in = checks.generator(rng), None, task.n_in
+    if task.n_symbols is not None:
+        inputs = (OneHot(task.n_symbols, dtype=dtype) if n_dims is None else
+                  Embedding(task.n_symbols, n_dims, rng=rng, dtype=dtype))
+        n_in = inputs.n_out
+    return Model(make_cell(cell, n_in, n_hidden, rng=rng, dtype=dtype, **options), task.n_out, inputs=inputs, rng=rng)
+
+
+def train(model, task, *, steps=1000, batch=32, optimizer="adam", lr=None, clip=1.0, clip_norm=None, until=None, rng=0,
+          callback=None):
+    """Train a model on a task.
+
+    Args:
+        model: a `Model`; its parameters are changed in place.
+        task: a `Task` (see `minirnn.TASKS`).
+        steps: the largest number of updates.
+        batch: the number of sequences in each.
+        optimizer: "adam", "sgd", "rmsprop", or an `Optimizer`.
+        lr: the learning rate, if `optimizer` is a name; the optimiser's own default without it.
+        clip: every element of the gradient is brought into [−clip, clip]; None for no clipping.
+        clip_norm: the gradient's norm is brought to at most this; None for no such limit.
+        until: stop as soon as a batch's loss is below this.
+        rng: a seed or Generator for the data.
+        callback: called as callback(step, loss, metrics) after every step; a true return value ends the training.
+
+    Returns:
+        A `History`. Interrupting the training by hand (Ctrl-C) also returns it: the model keeps what it has learned.
+
+    Raises:
+        FloatingPointError: the loss or a gradient is not finite. The message says at which step, which parameter's
+            gradient was largest and how large. The model keeps the parameters of that step.
+        TypeError, ValueError: for arguments of the wrong kind.
+    """
+    steps, batch = checks.positive_integer("steps", steps), checks.positive_integer("batch", batch)
+    if not isinstance(optimizer, Optimizer):
+        kind = checks.lookup("optimizer", optimizer, OPTIMIZERS)
+        optimizer = kind() if lr is None else kind(lr=lr)
+    elif lr is not None:
+        raise ValueError(f"lr is {lr!r} beside an optimizer that has its own: expected only one of them")
+    history, params = History(), model.params
+    run, largest = None, ("", 0.0)
+    began = time.perf_counter()
+    try:
+        for step, data in zip(range(1, steps + 1), task.batches(checks.generator(rng), batch)):
+            state = run.state if data.carry else None
+            run = model.forward(data.xs, state, out=run if run is not None and run.fits(data.xs) else None)
+            loss, doutputs = task.loss(run.outputs, data.targets, data.weights)
+            if not np.isfinite(loss):
+                raise FloatingPointError(f"the loss is {loss} at step {step}; {_last(largest, step)}")
+            _, grads, _ = run.backward(doutputs)
+            largest = _largest(grads)
+            if not np.isfinite(largest[1]):
+                raise FloatingPointError(f"the gradient is not finite at step {step}: that of {largest[0]} has "
+                                         f"{largest[1]} (the loss is {loss:.6g})")
+            if clip_norm is not None:
+                clip_by_norm(grads, clip_norm)
+            if clip is not None:
+                clip_by_element(grads, clip)
+            optimizer.update(params, grads)
+            model.after_update()
+            metrics = task.metrics(run.outputs, data)
+            history.losses.append(float(loss))
+            for name, value in metrics.items():
+                history.metrics.setdefault(name, []).append(value)
+            history.seconds = time.perf_counter() - began
+            if until is not None and loss < until:
+                history.solved_at = step
+                break
+            if callback is not None and callback(step, float(loss), metrics):
+                break
+    except KeyboardInterrupt:
+        history.interrupted = True
+    return history
+
+
+def evaluate(model, task, *, batch=100, rng=1):
+    """The loss and metrics of a model on one fresh batch of a task: a dict."""
+    data = task.batch(checks.generator(rng), batch)
+    outputs = model.forward(data.xs).outputs
+    return {"loss": float(task.loss(outputs, data.targets, data.weights)[0]), **task.metrics(outputs, data)}
+
+
+def _largest(grads):
+    """The name of the parameter whose gradient has the largest element (or one that is not finite), and that element."""
+    largest = ("", 0.0)
+    for name, dtheta in grads.items():
+        size = float(np.abs(dtheta).max())
+        if not size <= largest[1]:                              # also true for NaN
+            largest = (name, size)
+        if not np.isfinite(size):
+            break
+    return largest
+
+
+def _last(largest, step):
+    name, size = largest
+    if step == 1:
+        return "it was the first: the data or the initial weights are at fault"
+    return f"the largest gradient of the step before was that of {name}, {size:.3g} before clipping"
