@@ -12,6 +12,8 @@
 from .cells import CELLS, make_cell
 from .cells.cell import Cell, Memo, Parameters, Stack
 from .cells.function import FunctionCell
+from .cells.indrnn import recurrent_bounds
+from .describe import describe
 from .gradcheck import gradcheck
 from .layers import Embedding, Linear, OneHot
 from .losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
@@ -25,6 +27,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CELLS", "TASKS", "Adam", "Cell", "Embedding", "FunctionCell", "History", "Linear", "Memo", "Model", "OneHot",
-    "Parameters", "RMSProp", "Run", "SGD", "Stack", "clip_by_element", "clip_by_norm", "evaluate", "gradcheck", "make_cell",
-    "make_model", "make_task", "mean_squared_error", "sigmoid_cross_entropy", "softmax_cross_entropy", "train", "unroll",
+    "Parameters", "RMSProp", "Run", "SGD", "Stack", "clip_by_element", "clip_by_norm", "describe", "evaluate", "gradcheck", "make_cell",
+    "make_model", "make_task", "mean_squared_error", "recurrent_bounds", "sigmoid_cross_entropy", "softmax_cross_entropy", "train", "unroll",
 ]

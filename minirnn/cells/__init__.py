@@ -2,13 +2,31 @@
 
 from .. import checks
 from .elman import RNN
+from .gru import GRU
+from .indrnn import IndRNN
 from .lstm import LSTM
+from .lstm_variants import LSTMCIFG, LSTMFGR, LSTMNFG, LSTMNIAF, LSTMNIG, LSTMNOAF, LSTMNOG, LSTMNP, LSTMPeephole
+from .mut import MUT1, MUT2, MUT3
 from .rda import RDA, RDAExpTanh, RDASigmoidId
 from .rwa import RWA
 
 CELLS = {
     "rnn": RNN,
     "lstm": LSTM,
+    "lstm-peephole": LSTMPeephole,
+    "lstm-nig": LSTMNIG,
+    "lstm-nfg": LSTMNFG,
+    "lstm-nog": LSTMNOG,
+    "lstm-niaf": LSTMNIAF,
+    "lstm-noaf": LSTMNOAF,
+    "lstm-np": LSTMNP,
+    "lstm-cifg": LSTMCIFG,
+    "lstm-fgr": LSTMFGR,
+    "gru": GRU,
+    "mut1": MUT1,
+    "mut2": MUT2,
+    "mut3": MUT3,
+    "indrnn": IndRNN,
     "rwa": RWA,
     "rda": RDA,
     "rda-exp-tanh": RDAExpTanh,

@@ -27,9 +27,10 @@ class Memo(SimpleNamespace):
 class Stack(NamedTuple):
     """Parameters of one shape that stand on top of each other in one array: W_i, W_f, ... in `W`."""
 
-    symbol: str         # the name of the whole array
+    symbol: str         # what their names begin with
     gates: tuple        # one subscript per parameter; empty when the array is itself the parameter
     shape: tuple        # of one of them
+    array: str = ""     # the name of the whole array, if it is not the symbol
 
     @property
     def names(self):
@@ -43,7 +44,7 @@ class Parameters(Mapping):
     array, which the cell computes with, as it was.
 
     Attributes: `flat`, the vector under everything, so that an optimiser's update is one expression; `stacked`, a dict
-    from a stack's symbol to its whole array.
+    from a stack's name to its whole array.
     """
 
     def __init__(self, stacks, dtype):
@@ -54,7 +55,7 @@ class Parameters(Mapping):
         for stack, piece in zip(self.layout, np.split(self.flat, np.cumsum(sizes)[:-1])):
             members = piece.reshape(len(stack.names), *stack.shape)
             self._views.update(zip(stack.names, members))
-            self.stacked[stack.symbol] = piece.reshape(-1, *stack.shape[1:])
+            self.stacked[stack.array or stack.symbol] = piece.reshape(-1, *stack.shape[1:])
 
     def __getitem__(self, name):
         return checks.lookup("parameter", name, self._views)
@@ -114,6 +115,8 @@ class Cell:
         self.n_in = checks.positive_integer("n_in", n_in)
         self.n_hidden = checks.positive_integer("n_hidden", n_hidden)
         self.dtype = checks.dtype_of(dtype)
+        if not isinstance(learned_state, bool):
+            raise TypeError(f"learned_state is {learned_state!r}, expected True or False")
         self.learned_state = learned_state
         stacks = self.stacks()
         if learned_state:

@@ -3,7 +3,36 @@
 import numpy as np
 
 from .. import checks
-from .cell import Cell, Memo, Stack
+from .cell import Cell, Memo, Parameters, Stack
+
+
+class Gradients(Parameters):
+    """Where step_backward adds its share: `grads["W"] += ...`."""
+
+    def __setitem__(self, name, value):
+        if value is not self[name]:             # `grads[name] += g` changes the array in place, then comes here with it
+            raise TypeError(f'step_backward assigns grads["{name}"] = ...: every step adds its share to the gradient, '
+                            f'so write grads["{name}"] += ...')
+
+
+class Noted(dict):
+    """What step noted, as step_backward reads it: noted["f"]."""
+
+    def __missing__(self, name):
+        raise KeyError(_not_noted(f'memo["{name}"]', self))
+
+
+class NotedMemo(Memo):
+    """The same, where step returned a Memo: noted.f."""
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise AttributeError(_not_noted(f"memo.{name}", vars(self)))
+
+
+def _not_noted(asked, noted):
+    return f"step_backward asks for {asked}, which step did not note: it noted {', '.join(noted) or 'nothing'}"
 
 
 class FunctionCell(Cell):
@@ -37,8 +66,10 @@ class FunctionCell(Cell):
 
     Raises:
         TypeError: step or step_backward cannot be called; params is no mapping of float arrays; while running: step or
-            step_backward returned something else than described.
+            step_backward returned something else than described, or arrays of another dtype, or assigned a gradient.
         ValueError: state_names does not begin with "h", or an array returned has the wrong shape.
+        KeyError, AttributeError: step_backward asks for something that step did not note.
+        Whatever step and step_backward raise themselves comes through, with a note of the shapes they were given.
     """
 
     source = "your own"
@@ -56,7 +87,6 @@ class FunctionCell(Cell):
         self.functions = step, step_backward
         self.given = {name: checks.floats(f'params["{name}"]', a, dtype) for name, a in params.items()}
         super().__init__(n_in, n_hidden, dtype=dtype)
-        self._pending = self.params.like()
 
     def stacks(self):
         return [Stack(name, (), a.shape) for name, a in self.given.items()]
@@ -66,22 +96,19 @@ class FunctionCell(Cell):
             self.params[name][...] = a
 
     def _bind(self, params):            # the names are the user's: they become no attributes of the cell
-        self.params, self._pending = params, params.like()
+        self.params, self._pending = params, Gradients(params.layout, params.flat.dtype)
 
     def input_terms(self, xs):
         return xs
 
     def step(self, wx, old):
         step, _ = self.functions
-        returned = step(self.params, wx, old)
-        if not isinstance(returned, tuple) or len(returned) != 2:
-            raise TypeError(f"step returned {type(returned).__name__}, expected a pair: new state, memo")
-        new, memo = returned
-        if not isinstance(new, tuple) or len(new) != len(self.state_names):
-            raise TypeError(f"step returned a {type(new).__name__} as the new state, expected a tuple of "
-                            f"{len(self.state_names)}: ({', '.join(self.state_names)})")
-        for name, value in zip(self.state_names, new):
-            self._check_shape("step", name, value, old[0].shape)
+        try:
+            returned = step(self.params, wx, old)
+        except Exception as error:
+            raise self._noting("step", error, {"x": wx, **dict(zip(self.state_names, old))})
+        new, memo = self._pair("step", returned, "new state, memo")
+        self._check_state("step", "the new state", "", new, old[0].shape)
         self._memo_type = type(memo)
         if memo is None:
             memo = {}
@@ -94,28 +121,61 @@ class FunctionCell(Cell):
 
     def step_backward(self, dnew, old, new, memo):
         _, step_backward = self.functions
-        noted = {name: value for name, value in vars(memo).items() if name != "_x"}
-        handed = Memo(**noted) if issubclass(self._memo_type, Memo) else noted
         try:
-            returned = step_backward(self.params, dnew, memo._x, old, new, handed, self._pending)
-            if not isinstance(returned, tuple) or len(returned) != 2:
-                raise TypeError(f"step_backward returned {type(returned).__name__}, expected a pair: dx, dold")
-            dx, dold = returned
-            if not isinstance(dold, tuple) or len(dold) != len(self.state_names):
-                raise TypeError(f"step_backward returned a {type(dold).__name__} as dold, expected a tuple of "
-                                f"{len(self.state_names)}: ({', '.join('d' + n for n in self.state_names)})")
-            self._check_shape("step_backward", "dx", dx, memo._x.shape)
-            for name, value in zip(self.state_names, dold):
-                self._check_shape("step_backward", f"d{name}", value, old[0].shape)
+            try:
+                returned = step_backward(self.params, dnew, memo._x, old, new, self.handed(memo), self._pending)
+            except Exception as error:
+                given = {f"d{name}": a for name, a in zip(self.state_names, dnew)}
+                raise self._noting("step_backward", error, {"x": memo._x, **given, **vars(memo)})
+            dx, dold = self._pair("step_backward", returned, "dx, dold")
+            self._check_state("step_backward", "dold", "d", dold, old[0].shape)
+            self._check_array("step_backward", "dx", dx, memo._x.shape)
         except BaseException:
             self._pending.flat[...] = 0     # what an interrupted pass left must not reach the next one
             raise
         return dx, dold
 
+    def handed(self, memo):
+        """What step noted in the form in which it did: a dict or a Memo."""
+        noted = {name: value for name, value in vars(memo).items() if name != "_x"}
+        return NotedMemo(**noted) if issubclass(self._memo_type, Memo) else Noted(noted)
+
     @staticmethod
-    def _check_shape(function, name, value, shape):
-        if np.shape(value) != shape:
-            raise ValueError(f"{function} returned {name} with shape {np.shape(value)}, expected {shape}")
+    def _pair(function, returned, expected):
+        if not isinstance(returned, tuple) or len(returned) != 2:
+            described = f"a tuple of {len(returned)}" if isinstance(returned, tuple) else type(returned).__name__
+            forgotten = " (is a return missing?)" if returned is None else ""
+            raise TypeError(f"{function} returned {described}, expected a pair: {expected}{forgotten}")
+        return returned
+
+    def _check_state(self, function, what, prefix, arrays, shape):
+        names = [prefix + name for name in self.state_names]
+        if not isinstance(arrays, tuple) or len(arrays) != len(names):
+            described = f"a tuple of {len(arrays)}" if isinstance(arrays, tuple) else f"a {type(arrays).__name__}"
+            comma = "," * (len(names) == 1)
+            raise TypeError(f"{function} returned {described} as {what}, expected a tuple of {len(names)}: "
+                            f"({', '.join(names)}{comma})")
+        for name, array in zip(names, arrays):
+            self._check_array(function, name, array, shape)
+
+    def _check_array(self, function, name, array, shape):
+        if np.shape(array) != shape:
+            turned = ", its transpose" if np.shape(array) == shape[::-1] else ""
+            raise ValueError(f"{function} returned {name} with shape {np.shape(array)}, expected {shape}{turned}")
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"{function} returned {name} as a {type(array).__name__}, expected an array")
+        if array.dtype != self.dtype:
+            lost = "; abs, .real or a cast loses the imaginary part, so check it with method=\"central\"" * (
+                self.dtype.kind == "c")
+            raise TypeError(f"{function} returned {name} as {array.dtype}, the cell computes in {self.dtype}{lost}")
+
+    @staticmethod
+    def _noting(function, error, given):
+        """The user's own error, with the shapes that it arose from."""
+        if hasattr(error, "add_note"):                          # from Python 3.11 on
+            shapes = ", ".join(f"{name.removeprefix('_')} {np.shape(a)}" for name, a in given.items())
+            error.add_note(f"(raised by your {function}, which was given {shapes})")
+        return error
 
     def weight_gradients(self, dwxs, xs, olds, memos, grads):
         grads.flat[...] += self._pending.flat

@@ -1,0 +1,233 @@
+"""Every value inside a function, by the expression that made it: how the gradient checker looks into a backward pass.
+
+`Traced` compiles a function's own source once more, with every expression e in it replaced by see(k, e). `see` notes the
+value, or hands back another in its place. So one can ask of `dc_new * g * i * (1 - i)` what each of its parts was, and
+what would have come out if one of them had been different, without changing the function or knowing what it computes.
+"""
+
+import ast
+import inspect
+import textwrap
+import types
+from typing import NamedTuple
+
+import numpy as np
+
+SEE, KEEP = "__see__", "__keep__"
+
+
+class Expression(NamedTuple):
+    """Where a value came from."""
+
+    function: str   # that it stands in
+    text: str       # as in the source
+    line: int       # in the file
+    statement: int  # the line on which its statement begins
+    size: int       # how many parts it has
+    is_name: bool   # a name, an attribute or an entry: nothing is computed
+    argument: int   # of a call with a single argument: which expression that is; −1 for anything else
+
+
+class Key(NamedTuple):
+    """One value: of which expression (index in `Traced.expressions`), in which call, reached how often before in it."""
+
+    expression: int
+    call: int
+    nth: int
+
+
+class Traced:
+    """A function, and those of its own that it calls, whose inner values can be read and replaced.
+
+    "Of its own" are the methods of the same class and its ancestors, and the functions of the same module. To be used as
+    `with traced:`, for while it is looked at, the methods and functions that it calls are replaced by traced ones.
+
+    Args:
+        function: a function or method, written in Python.
+        owner: the class that it is a method of, if it is one.
+
+    Attributes:
+        expressions: a list of `Expression`.
+        variables: (call, name, line) -> what each variable was after that line, of what was recorded last.
+        main_calls: the numbers of the calls of the function itself, of what ran last.
+
+    Raises:
+        OSError: the source of the function cannot be found. ValueError: it is no plain function.
+    """
+
+    def __init__(self, function, owner=None):
+        self.expressions, self.variables, self.main_calls = [], {}, []
+        self._record, self._replaced, self._call, self._calls, self._reached = None, {}, 0, 0, {}
+        self._main = self._traced(function)
+        self._patches = []                                      # (where, name, original, traced)
+        for place, name, helper in _helpers(function, owner):
+            try:
+                self._patches.append((place, name, helper, self._traced(helper)))
+            except (OSError, ValueError):
+                pass                                            # it is then looked at from outside only
+
+    def function(self, *args, **kwargs):
+        """The function itself, traced."""
+        self.main_calls.append(self._calls + 1)
+        return self._main(*args, **kwargs)
+
+    def run(self, call, replaced=None):
+        """call(), which calls `function` as often as it likes, with some values replaced: Key -> what to hand on instead."""
+        self._call, self._calls, self._reached, self.main_calls, self._replaced = 0, 0, {}, [], replaced or {}
+        try:
+            return call()
+        finally:
+            self._replaced = {}
+
+    def record(self, call, replaced=None):
+        """Key -> the value (arrays only) that each expression had while `call()` ran."""
+        self._record, self.variables = {}, {}
+        try:
+            self.run(call, replaced)
+            return self._record
+        finally:
+            self._record = None
+
+    def __enter__(self):
+        for place, name, _, traced in self._patches:
+            _put(place, name, traced)
+        return self
+
+    def __exit__(self, *_):
+        for place, name, original, _ in self._patches:
+            _put(place, name, original)
+
+    def _traced(self, function):
+        try:
+            lines, first = inspect.getsourcelines(function)
+            tree = ast.parse(textwrap.dedent("".join(lines)))
+        except TypeError as error:
+            raise OSError(str(error)) from None
+        except SyntaxError as error:
+            raise ValueError(f"its source cannot be read on its own: {error}") from None
+        definition = tree.body[0]
+        if not isinstance(definition, ast.FunctionDef):
+            raise ValueError(f"{function!r} is not written with def")
+        ast.increment_lineno(tree, max(first, 1) - 1)
+        definition.decorator_list, definition.returns = [], None
+        marking = _Marking(definition.name, self.expressions)
+        definition.body = marking.generic_visit(ast.Module(definition.body, [])).body
+        # What the function knew from around it (closures, and the class that super() asks for) comes in as arguments.
+        made = ast.parse(f"def make({', '.join([*function.__code__.co_freevars, SEE, KEEP])}):\n    return {definition.name}")
+        made.body[0].body.insert(0, definition)
+        namespace = {}
+        exec(compile(ast.fix_missing_locations(made), inspect.getfile(function), "exec"), function.__globals__, namespace)
+        around = [cell.cell_contents for cell in function.__closure__ or ()]
+        inner = namespace["make"](*around, self._see, self._keep)
+        inner.__defaults__, inner.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
+
+        def call(*args, **kwargs):
+            outer, self._calls = self._call, self._calls + 1
+            self._call = self._calls
+            try:
+                return inner(*args, **kwargs)
+            finally:
+                self._call = outer
+
+        return call
+
+    def _keep(self, variables, line):
+        if self._record is not None:
+            self.variables.update({(self._call, name, line): value.copy() for name, value in variables.items()
+                                   if isinstance(value, np.ndarray) and value.dtype.kind == "f"})
+
+    def _see(self, k, value):
+        if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+            return value
+        nth = self._reached.get((k, self._call), 0)
+        self._reached[k, self._call] = nth + 1
+        if self._record is not None:                            # what was computed, even if it is not handed on
+            self._record[Key(k, self._call, nth)] = value.copy()
+        return self._replaced.get((k, self._call, nth), value) if self._replaced else value
+
+
+def _helpers(function, owner):
+    """(where, name, function): what a function calls that is its own, directly or not; itself in ancestors, too."""
+    found, waiting, seen = [], [function], {function}
+    while waiting:
+        current = waiting.pop()
+        for name in current.__code__.co_names:
+            places = [(c, vars(c)[name]) for c in owner.__mro__ if name in vars(c)] if owner else []
+            here = current.__globals__.get(name)
+            if getattr(here, "__module__", "") == current.__globals__.get("__name__"):
+                places.append((current.__globals__, here))
+            for place, helper in places:
+                if isinstance(helper, types.FunctionType) and helper not in seen:
+                    seen.add(helper)
+                    waiting.append(helper)
+                    found.append((place, name, helper))
+    return found
+
+
+def _put(place, name, function):
+    if isinstance(place, dict):
+        place[name] = function
+    else:
+        setattr(place, name, function)
+
+
+class _Marking(ast.NodeTransformer):
+    """e -> see(k, e), for every expression that may be an array."""
+
+    def __init__(self, function, expressions):
+        self.function, self.expressions, self.statement = function, expressions, 0
+
+    def visit(self, node):
+        if isinstance(node, ast.stmt):
+            self.statement = node.lineno
+        return super().visit(node)
+
+    def _mark(self, node, *parts):
+        """The node, marked, after its `parts` (names of fields) were."""
+        text, size = ast.unparse(node), sum(1 for _ in ast.walk(node))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            node.func.value = self.visit(node.func.value)       # a method: what it is called on is a value, too
+        is_name = isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
+        for part in parts:
+            inner = getattr(node, part)
+            setattr(node, part, [self.visit(n) for n in inner] if isinstance(inner, list) else self.visit(inner))
+        single = isinstance(node, ast.Call) and len(node.args) == 1 and _is_marked(node.args[0])
+        argument = node.args[0].args[0].value if single else -1
+        self.expressions.append(Expression(self.function, text, node.lineno, self.statement, size, is_name, argument))
+        marked = ast.Call(ast.Name(SEE, ast.Load()), [ast.Constant(len(self.expressions) - 1), node], [])
+        return ast.copy_location(marked, node)
+
+    def visit_BinOp(self, node):
+        return self._mark(node, "left", "right")
+
+    def visit_UnaryOp(self, node):
+        return self._mark(node, "operand")
+
+    def visit_Call(self, node):
+        return self._mark(node, "args")
+
+    def visit_Name(self, node):
+        return self._mark(node) if isinstance(node.ctx, ast.Load) else node
+
+    def visit_Attribute(self, node):
+        if not isinstance(node.ctx, ast.Load):
+            return node
+        computed = not isinstance(node.value, (ast.Name, ast.Attribute, ast.Subscript))
+        return self._mark(node, *["value"] * computed)
+
+    def visit_Subscript(self, node):
+        return self._mark(node) if isinstance(node.ctx, ast.Load) else node
+
+    def visit_Assign(self, node):
+        node.value = self.visit(node.value)
+        kept = ast.parse(f"{KEEP}(locals(), {node.lineno})").body[0]
+        return [node, ast.copy_location(kept, node)]
+
+    def visit_Lambda(self, node):
+        return node
+
+    visit_FunctionDef = visit_JoinedStr = visit_Lambda
+
+
+def _is_marked(node):
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == SEE
