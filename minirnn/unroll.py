@@ -29,23 +29,31 @@ _block = np.empty(31 * 2**20, np.uint8)
 del _block
 
 
-def unroll(cell, xs, state=None, out=None):
+def unroll(cell, xs, state=None, out=None, *, segment=None, progress=None):
     """Run a cell over a sequence.
+
+    What backward needs of every step, the states and the intermediates, grows with T and is most of the memory that
+    training takes. With `segment=k` it is kept for k steps only, and the state at the start of each k steps: backward then
+    runs each segment forward once more before going back through it. Same gradients, half as much time again, and memory
+    that grows with T/k + k (least near k = sqrt(T)), beside the inputs, outputs and their gradients (Chen et al. 2016,
+    Training deep nets with sublinear memory cost).
 
     Args:
         cell: a `Cell`.
         xs: (T, D, B) floats, the inputs; taken in the cell's dtype. Not copied: change them only after `backward`.
         state: the state to start from, a tuple of (H, B) arrays in the order of `cell.state_names`; the cell's own
             initial state without it.
-        out: an earlier run of this cell over as many steps and columns, whose arrays are to be used again. The earlier
-            run is then gone. Without it every run has arrays of its own.
+        out: an earlier run of this cell over as many steps and columns (and of the same segment), whose arrays are to be
+            used again. The earlier run is then gone. Without it every run has arrays of its own.
+        segment: k, the steps to keep intermediates for; all T without it.
+        progress: called as progress(steps_done, T) every so many steps, here and in `Run.backward`.
 
     Returns:
         A `Run`.
 
     Raises:
         TypeError: xs or state are not floating point.
-        ValueError: wrong shape, an empty sequence or batch, NaN or infinity, an `out` that does not fit.
+        ValueError: wrong shape, an empty sequence or batch, NaN or infinity, an `out` that does not fit, segment < 1.
     """
     xs = np.asarray(xs)
     if xs.ndim != 3:
@@ -59,12 +67,16 @@ def unroll(cell, xs, state=None, out=None):
     xs = checks.floats("xs", xs, cell.dtype)
     if state is not None:
         state = _checked_state("state", state, cell, xs.shape[2])
+    segment = len(xs) if segment is None else min(checks.positive_integer("segment", segment), len(xs))
     if out is None:
-        out = Run(cell, len(xs), xs.shape[2])
+        out = Run(cell, len(xs), xs.shape[2], segment)
     elif not isinstance(out, Run) or out.cell is not cell:
         raise ValueError(f"out is {out!r}, expected an earlier run of this cell")
     elif (out.n_steps, out.batch) != (len(xs), xs.shape[2]):
         raise ValueError(f"out holds {out.n_steps} steps of {out.batch} columns, xs has {len(xs)} of {xs.shape[2]}")
+    elif out.segment != segment:
+        raise ValueError(f"out keeps segments of {out.segment} steps, expected those of {segment} that are asked for")
+    out._progress = progress or (lambda done, n_steps: None)
     out._forward(xs, state)
     return out
 
@@ -85,30 +97,50 @@ class Run:
     Attributes:
         hs: (T, H, B), what the next layer reads; not writable.
         state: the final state, a tuple of (H, B) arrays; not writable.
+        start: the state that the run started from, likewise.
         names: what `run[name]` can show. `run["f"]` is (T, ..., B): the gate f, or the state of that name, after each
-            step.
+            step. A run with `segment=k` keeps neither for all T steps, so there `run[name]` is a ValueError; use `hs`.
     """
 
-    def __init__(self, cell, n_steps, batch):
-        self.cell, self.n_steps, self.batch = cell, n_steps, batch
-        self.n_chunk = max(1, min(n_steps, CHUNK // (4 * cell.n_hidden * batch)))
-        self._states = {name: np.empty((n_steps + 1, cell.n_hidden, batch), cell.dtype) for name in cell.state_names}
-        self._memos = None              # name -> (T, ..., B), made when the first step has shown its memo
-        self._outs = None               # (T, H, B), where the cell's output is not its state h
+    def __init__(self, cell, n_steps, batch, segment):
+        self.cell, self.n_steps, self.batch, self.segment = cell, n_steps, batch, segment
+        self.n_chunk = max(1, min(segment, CHUNK // (4 * cell.n_hidden * batch)))
+        shape = (cell.n_hidden, batch)
+        self._states = {name: np.empty((segment + 1, *shape), cell.dtype) for name in cell.state_names}
+        self._starts = [np.empty((-(-n_steps // segment), *shape), cell.dtype) for _ in cell.state_names]
+        self._memos = None              # name -> (segment, ..., B), made when the first step has shown its memo
+        self._outs = None               # (T, H, B), where the outputs are not simply all the states h
         self._dwxs = None               # (G, K, B), work space of the backward pass
+        self._in_room = None            # which segment the states and memos are those of
 
     # ---- forward -----------------------------------------------------------------------------------------------------
 
     def _forward(self, xs, state):
-        cell, self.xs, self._own_start = self.cell, xs, state is None
-        old = cell.initial_state(self.batch) if state is None else state
-        states = list(self._states.values())
-        for kept, value in zip(states, old):
-            kept[0] = value
-        old = tuple(kept[0].copy() for kept in states)          # the caller's arrays may be those of this very run
-        for start in range(0, self.n_steps, self.n_chunk):
-            wxs = cell.input_terms(xs[start:start + self.n_chunk])
-            for t, wx in enumerate(wxs, start):
+        self.xs, self._own_start = xs, state is None
+        old = self.cell.initial_state(self.batch) if state is None else state
+        old = tuple(np.array(a) for a in old)                   # the caller's arrays may be those of this very run
+        for s in range(len(self._starts[0])):
+            for kept, value in zip(self._starts, old):
+                kept[s] = value
+            self._forward_segment(s, keep_outs=True)
+            old = tuple(kept[self._steps(s).stop - s * self.segment] for kept in self._states.values())
+        self.hs = _read_only(self._states["h"][1:] if self._outs is None else self._outs)
+        self.state = tuple(_read_only(a.copy() if len(self._starts[0]) > 1 else a) for a in old)
+        self.start = tuple(_read_only(kept[0]) for kept in self._starts)
+
+    def _steps(self, s):
+        """The steps of segment s, as a slice."""
+        return slice(s * self.segment, min((s + 1) * self.segment, self.n_steps))
+
+    def _forward_segment(self, s, keep_outs=False):
+        """The steps of segment s, from its start, into the room for one segment."""
+        cell, steps, states = self.cell, self._steps(s), list(self._states.values())
+        for kept, start in zip(states, self._starts):
+            kept[0] = start[s]
+        old = tuple(start[s].copy() for start in self._starts)
+        for first in range(steps.start, steps.stop, self.n_chunk):
+            wxs = cell.input_terms(self.xs[first:min(first + self.n_chunk, steps.stop)])
+            for t, wx in enumerate(wxs, first - steps.start):
                 new, memo = cell.step(wx, old)
                 if self._memos is None:
                     self._make_room(new, memo)
@@ -117,15 +149,17 @@ class Run:
                 for name, value in vars(memo).items():
                     self._memos[name][t] = value
                 old = new
-            steps = slice(start, start + len(wxs))
-            h = self._states["h"][1:][steps]
-            outs = cell.output(h)
-            if outs is not h:
-                if self._outs is None:
-                    self._outs = np.empty_like(self._states["h"][1:])
-                self._outs[steps] = outs
-        self.hs = _read_only(self._states["h"][1:] if self._outs is None else self._outs)
-        self.state = tuple(_read_only(kept[-1]) for kept in states)
+            if keep_outs:
+                self._keep_outs(first, self._states["h"][t + 2 - len(wxs):t + 2])
+                self._progress(first + len(wxs), self.n_steps)
+        self._in_room = s
+
+    def _keep_outs(self, first, h):
+        outs = self.cell.output(h)
+        if outs is not h or self.segment < self.n_steps:
+            if self._outs is None:
+                self._outs = np.empty((self.n_steps, *h.shape[1:]), h.dtype)
+            self._outs[first:first + len(h)] = outs
 
     def _make_room(self, new, memo):
         """After the first step: is it what the contract says? Then room for T of them."""
@@ -145,15 +179,18 @@ class Run:
         for name, value in vars(memo).items():
             if not isinstance(value, np.ndarray):
                 raise TypeError(f"step noted {name} as {_described(value)}, expected an array")
-            self._memos[name] = np.empty((self.n_steps, *value.shape), value.dtype)
+            self._memos[name] = np.empty((self.segment, *value.shape), value.dtype)
 
     # ---- reading -----------------------------------------------------------------------------------------------------
 
     @property
     def names(self):
-        return [*self._states, *self._memos, *self.cell.derived]
+        return list(dict.fromkeys([*self._states, *self._memos, *self.cell.derived]))
 
     def __getitem__(self, name):
+        if name in self.names and self.segment < self.n_steps:
+            raise ValueError(f"{name!r} is not kept: the run keeps {self.segment} of its {self.n_steps} steps at a time "
+                             f"(segment={self.segment}); run.hs, run.state and run.start are there")
         if name in self._states:
             return _read_only(self._states[name][1:])
         if name in self._memos:
@@ -161,11 +198,6 @@ class Run:
         if name in self.cell.derived:
             return self.cell.derived[name](self)
         raise KeyError(f"the run has no {name!r}, expected one of {', '.join(self.names)}")
-
-    @property
-    def start(self):
-        """The state that the run started from, a tuple of (H, B) arrays."""
-        return tuple(_read_only(kept[0]) for kept in self._states.values())
 
     def __repr__(self):
         return f"Run of {self.cell!r}: {self.n_steps} steps, {self.batch} columns, names {', '.join(self.names)}"
@@ -194,23 +226,26 @@ class Run:
         else:
             carried = _checked_state("dstate", dstate, cell, self.batch)
         dxs, grads = np.empty_like(self.xs), cell.params.like()
-        for start in reversed(range(0, self.n_steps, self.n_chunk)):
-            steps = slice(start, min(start + self.n_chunk, self.n_steps))
-            carried, dwxs = self._backward_steps(steps, dhs, carried)
-            olds = tuple(kept[steps] for kept in self._states.values())
-            memos = Memo(**{name: kept[steps] for name, kept in self._memos.items()})
-            dxs[steps] = cell.weight_gradients(dwxs, self.xs[steps], olds, memos, grads)
+        for s in reversed(range(len(self._starts[0]))):
+            steps = self._steps(s)
+            if self._in_room != s:
+                self._forward_segment(s)
+            for first in reversed(range(steps.start, steps.stop, self.n_chunk)):
+                chunk = slice(first, min(first + self.n_chunk, steps.stop))
+                carried, dxs[chunk] = self._backward_chunk(chunk, steps.start, dhs, carried, grads)
+                self._progress(self.n_steps - first, self.n_steps)
         if self._own_start:
             cell.initial_state_backward(carried, grads)
         return dxs, grads, carried
 
-    def _backward_steps(self, steps, dhs, carried):
-        """The steps of one chunk in reverse: the gradient of the state before them, and of their input terms."""
+    def _backward_chunk(self, chunk, room_start, dhs, carried, grads):
+        """K steps in reverse: the gradients of the state before them and of their inputs; adds to `grads`."""
         cell, states = self.cell, list(self._states.values())
-        dhs = cell.output_backward(dhs[steps], self.hs[steps])
-        new = tuple(kept[steps.stop] for kept in states)
+        dhs = cell.output_backward(dhs[chunk], self.hs[chunk])
+        room = slice(chunk.start - room_start, chunk.stop - room_start)
+        new = tuple(kept[room.stop] for kept in states)
         for k in reversed(range(len(dhs))):
-            t = steps.start + k
+            t = room.start + k
             old = tuple([kept[t] for kept in states])
             memo = Memo(**{name: kept[t] for name, kept in self._memos.items()})
             dh, *others = carried
@@ -220,7 +255,10 @@ class Run:
             self._dwxs[:, k] = dwx
             new = old
         # Laid out as (G, K, B), the K steps stand side by side: `columns` then needs no copy.
-        return _flushed(carried), self._dwxs[:, :len(dhs)].transpose(1, 0, 2)
+        dwxs = self._dwxs[:, :len(dhs)].transpose(1, 0, 2)
+        olds = tuple(kept[room] for kept in states)
+        memos = Memo(**{name: kept[room] for name, kept in self._memos.items()})
+        return _flushed(carried), cell.weight_gradients(dwxs, self.xs[chunk], olds, memos, grads)
 
 
 def _flushed(arrays):

@@ -1,0 +1,229 @@
+"""The loop over time: pieces, buffers, repeatability, and what it says to bad input."""
+
+import numpy as np
+import pytest
+from every_cell import CASES, awaken, label
+
+import minirnn
+
+T, D, H, B = 12, 3, 4, 2
+
+
+def prepared(name, options, seed=0):
+    rng = np.random.default_rng(seed)
+    cell = awaken(minirnn.make_cell(name, D, H, rng=rng, dtype="float64", **options), rng)
+    return cell, rng.normal(size=(T, D, B)), rng.normal(size=(T, H, B))
+
+
+@pytest.mark.parametrize("name, options", CASES, ids=label)
+def test_two_pieces_with_the_state_carried_equal_one(name, options):
+    cell, xs, dhs = prepared(name, {**options, "learned_state": True})
+    whole = minirnn.unroll(cell, xs)
+    dxs, grads, dstart = whole.backward(dhs)
+    for cut in (1, 5, T - 1):
+        first = minirnn.unroll(cell, xs[:cut])
+        second = minirnn.unroll(cell, xs[cut:], first.state)
+        np.testing.assert_allclose(np.concatenate([first.hs, second.hs]), whole.hs, rtol=1e-12, atol=1e-14)
+        dxs_2, grads_2, dstate = second.backward(dhs[cut:])
+        dxs_1, grads_1, dstart_1 = first.backward(dhs[:cut], dstate)
+        np.testing.assert_allclose(np.concatenate([dxs_1, dxs_2]), dxs, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(grads_1.flat + grads_2.flat, grads.flat, rtol=1e-10, atol=1e-12)
+        for a, b in zip(dstart_1, dstart):
+            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name, options", CASES, ids=label)
+def test_same_seed_same_numbers_to_the_bit_with_and_without_reused_buffers(name, options):
+    cell, xs, dhs = prepared(name, options)
+    fresh = minirnn.unroll(cell, xs)
+    expected = [fresh.hs.copy(), *(a.copy() for a in fresh.state)]
+    dxs, grads, dstate = fresh.backward(dhs)
+    used = minirnn.unroll(cell, np.random.default_rng(9).normal(size=xs.shape))
+    used.backward(dhs)
+    again = minirnn.unroll(cell, xs, out=used)
+    assert again is used
+    for a, b in zip([again.hs, *again.state], expected):
+        np.testing.assert_array_equal(a, b)
+    dxs_2, grads_2, dstate_2 = again.backward(dhs)
+    np.testing.assert_array_equal(dxs, dxs_2)
+    np.testing.assert_array_equal(grads.flat, grads_2.flat)
+    np.testing.assert_array_equal(np.stack(dstate), np.stack(dstate_2))
+
+
+@pytest.mark.parametrize("name, options", CASES, ids=label)
+def test_segments_give_the_gradients_of_the_whole(name, options):
+    cell, xs, dhs = prepared(name, {**options, "learned_state": True})
+    whole = minirnn.unroll(cell, xs)
+    expected = whole.backward(dhs)
+    for segment in (1, 5, T - 1):
+        run = minirnn.unroll(cell, xs, segment=segment)
+        np.testing.assert_array_equal(run.hs, whole.hs)
+        for _ in range(2):                              # a second pass back finds other steps in the room for a segment
+            found = run.backward(dhs)
+            for a, b in zip((found[0], found[1].flat, *found[2]), (expected[0], expected[1].flat, *expected[2])):
+                np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
+        run = minirnn.unroll(cell, xs[::-1], segment=segment, out=run)
+        np.testing.assert_array_equal(run.hs, minirnn.unroll(cell, xs[::-1]).hs)
+
+
+def test_segments_keep_memory_that_grows_with_the_root_of_the_length():
+    def kept(T, segment):
+        run = minirnn.unroll(minirnn.make_cell("lstm", 1, 8), np.zeros((T, 1, 4), "float32"), segment=segment)
+        arrays = [*run._states.values(), *run._memos.values(), *run._starts]
+        return sum(a.nbytes for a in arrays) / (8 * 4 * 4)
+    assert kept(10_000, None) == 2 * 10_001 + 5 * 10_000 + 2
+    assert kept(10_000, 100) == 2 * 101 + 5 * 100 + 2 * 100
+
+
+def test_a_segmented_run_says_that_it_keeps_no_gates():
+    cell, xs, _ = prepared("lstm", {})
+    run = minirnn.unroll(cell, xs, segment=4)
+    with pytest.raises(ValueError, match=r"'f' is not kept: the run keeps 4 of its 12 steps at a time \(segment=4\)"):
+        run["f"]
+    np.testing.assert_array_equal(run.state[0], run.hs[-1])
+    assert minirnn.unroll(cell, xs, segment=99)["f"].shape == (T, H, B)         # longer than the run: all is kept
+
+
+def test_progress_counts_the_steps_there_and_back():
+    cell, xs, dhs = prepared("lstm", {})
+    seen = []
+    run = minirnn.unroll(cell, xs, segment=5, progress=lambda done, n_steps: seen.append((done, n_steps)))
+    assert seen == [(5, 12), (10, 12), (12, 12)]
+    run.backward(dhs)
+    assert seen[3:] == [(2, 12), (7, 12), (12, 12)]
+
+
+def test_runs_share_no_arrays():
+    cell, xs, dhs = prepared("lstm", {})
+    one, two = minirnn.unroll(cell, xs), minirnn.unroll(cell, xs)
+    results = [one.backward(dhs), one.backward(dhs), two.backward(dhs)]
+    arrays = [[run.hs, *run.state, *(run[name] for name in run.names)] for run in (one, two)]
+    arrays += [[dxs, grads.flat, *dstate] for dxs, grads, dstate in results]
+    for i, group in enumerate(arrays):
+        for other in arrays[i + 1:]:
+            assert not any(np.shares_memory(a, b) for a in group for b in other)
+
+
+def test_the_state_may_be_carried_into_the_buffers_it_lives_in():
+    cell, xs, _ = prepared("lstm", {})
+    first = minirnn.unroll(cell, xs)
+    expected = minirnn.unroll(cell, xs, first.state).hs.copy()
+    np.testing.assert_array_equal(minirnn.unroll(cell, xs, first.state, out=first).hs, expected)
+
+
+def test_what_a_run_shows_cannot_be_written_to():
+    cell, xs, _ = prepared("lstm", {})
+    run = minirnn.unroll(cell, xs)
+    for a in (run.hs, run["f"], run["c"], *run.state):
+        with pytest.raises(ValueError, match="read-only"):
+            a[...] = 0
+
+
+def test_backward_does_not_change_what_it_is_given():
+    cell, xs, dhs = prepared("lstm", {})
+    dstate = tuple(np.ones((H, B)) for _ in range(2))
+    run, given, kept = minirnn.unroll(cell, xs), dhs.copy(), xs.copy()
+    run.backward(dhs, dstate)
+    np.testing.assert_array_equal(dhs, given)
+    np.testing.assert_array_equal(xs, kept)
+    assert all(np.all(a == 1) for a in dstate)
+
+
+def test_a_run_names_everything_it_can_show():
+    cell, xs, _ = prepared("rda", {})
+    run = minirnn.unroll(cell, xs)
+    assert run.names == ["h", "v", "l", "u", "g", "tanh_g", "z", "gamma", "a", "log_a", "w", "n", "d"]
+    assert all(run[name].shape == (T, H, B) for name in run.names)
+    np.testing.assert_array_equal(run["h"][-1], run.state[0])
+    np.testing.assert_array_equal(run.start[1], np.zeros((H, B)))
+    with pytest.raises(KeyError, match="'q'.*gamma"):
+        run["q"]
+
+
+def test_gradients_that_vanish_do_not_become_subnormal():
+    cell = minirnn.make_cell("rnn", 2, 8)
+    cell.params["R"][...] *= 0.1
+    run = minirnn.unroll(cell, np.random.default_rng(0).normal(size=(2000, 2, 16)).astype("float32"))
+    dhs = np.zeros_like(run.hs)
+    dhs[-1] = 1
+    dxs, _, (dh,) = run.backward(dhs)
+    assert np.all(dh == 0) and np.all(dxs[0] == 0) and np.any(dxs[-10] != 0)
+
+
+def test_float64_input_to_a_float32_cell_is_computed_in_float32():
+    cell = minirnn.make_cell("lstm", D, H)
+    run = minirnn.unroll(cell, np.random.default_rng(0).normal(size=(T, D, B)))
+    assert run.hs.dtype == np.float32 and run.backward(np.ones((T, H, B)))[0].dtype == np.float32
+
+
+XS = np.zeros((5, 3, 2))
+
+
+def lstm():
+    return minirnn.make_cell("lstm", 3, 4)
+
+
+def with_value(value):
+    xs = XS.copy()
+    xs[2, 1, 0] = value
+    return xs
+
+
+@pytest.mark.parametrize("call, error, words", [
+    (lambda: minirnn.unroll(lstm(), np.zeros((5, 2, 2))), ValueError,
+     r"xs has 2 features, the cell reads 3 \(xs is \(T, features, batch\)\)"),
+    (lambda: minirnn.unroll(lstm(), np.zeros((5, 3))), ValueError, r"xs has shape \(5, 3\), expected three axes"),
+    (lambda: minirnn.unroll(lstm(), np.zeros((0, 3, 2))), ValueError, "at least one step"),
+    (lambda: minirnn.unroll(lstm(), np.zeros((5, 3, 0))), ValueError, "at least one column"),
+    (lambda: minirnn.unroll(lstm(), with_value(np.nan)), ValueError, r"xs has nan at \(2, 1, 0\)"),
+    (lambda: minirnn.unroll(lstm(), with_value(-np.inf)), ValueError, r"xs has -inf at \(2, 1, 0\)"),
+    (lambda: minirnn.unroll(lstm(), np.zeros((5, 3, 2), int)), TypeError, "xs has dtype int64, expected floating"),
+    (lambda: minirnn.unroll(lstm(), np.zeros((5, 3, 2), complex)), TypeError, "xs has dtype complex128"),
+    (lambda: minirnn.unroll(lstm(), XS, (np.zeros((4, 2)),)), ValueError, r"state is 1 arrays.*2: \(h, c\)"),
+    (lambda: minirnn.unroll(lstm(), XS, np.zeros((2, 4, 2))), ValueError, "state is a ndarray, expected a tuple"),
+    (lambda: minirnn.unroll(lstm(), XS, (np.zeros((4, 2)), np.zeros((4, 3)))), ValueError,
+     r"state\[1\] \(c\) has shape \(4, 3\), expected \(4, 2\)"),
+    (lambda: minirnn.unroll(lstm(), XS, (np.zeros((4, 2)), np.zeros((4, 2), int))), TypeError, r"state\[1\].*int64"),
+    (lambda: minirnn.unroll(lstm(), XS, (np.full((4, 2), np.nan), np.zeros((4, 2)))), ValueError, r"state\[0\].*nan"),
+    (lambda: minirnn.unroll(lstm(), XS, out=minirnn.unroll(lstm(), XS)), ValueError, "an earlier run of this cell"),
+    (lambda: minirnn.unroll(lstm(), XS, segment=0), ValueError, "segment is 0, expected a positive integer"),
+    (lambda: minirnn.unroll(lstm(), XS).backward(np.zeros((5, 4, 3))), ValueError,
+     r"dhs has shape \(5, 4, 3\), expected \(5, 4, 2\)"),
+    (lambda: minirnn.unroll(lstm(), XS).backward(np.zeros((5, 4, 2), int)), TypeError, "dhs has dtype int64"),
+    (lambda: minirnn.unroll(lstm(), XS).backward(np.zeros((5, 4, 2)), (np.zeros((4, 2)),)), ValueError, "dstate is 1"),
+])
+def test_bad_input_gets_one_clear_sentence(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_out_of_another_length_is_refused():
+    cell = lstm()
+    run = minirnn.unroll(cell, XS)
+    with pytest.raises(ValueError, match="out holds 5 steps of 2 columns, xs has 4 of 2"):
+        minirnn.unroll(cell, XS[:4], out=run)
+    with pytest.raises(ValueError, match="out keeps segments of 5 steps, expected those of 2"):
+        minirnn.unroll(cell, XS, out=run, segment=2)
+
+
+def test_a_step_that_breaks_the_contract_is_named():
+    class Short(minirnn.Cell):
+        def stacks(self):
+            return [minirnn.Stack(name, (), (4, n)) for name, n in (("W", 3), ("R", 4), ("b", 1))]
+
+        def step(self, wx, old):
+            return (wx.sum(axis=1, keepdims=True),), minirnn.Memo()
+
+    class Wide(Short):
+        def step(self, wx, old):
+            return (wx.astype("float64"),), minirnn.Memo()
+
+    class Bare(Short):
+        def step(self, wx, old):
+            return wx, minirnn.Memo()
+
+    for cell, error, words in ((Short, ValueError, r"h with shape \(4, 1\), expected \(4, 2\)"),
+                               (Wide, TypeError, "h as float64, the cell computes in float32"),
+                               (Bare, ValueError, r"an array of shape \(4, 2\) as the new state, expected a tuple")):
+        with pytest.raises(error, match=words):
+            minirnn.unroll(cell(3, 4), XS)
