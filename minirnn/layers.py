@@ -1,7 +1,10 @@
-"""What stands before and after the cells: symbols into vectors, hidden units into outputs.
+"""What stands before, between and after the cells: symbols into vectors, normalisation, dropout, hidden units into outputs.
 
 A layer has `params` (see `cells/cell.py`), `forward(xs) -> ys` and `backward(dys, xs, ys, grads) -> dxs`, which adds to
 `grads`. It keeps nothing between calls.
+
+The two layers that do one thing while a network learns and another when it is used, `BatchNorm` and `Dropout`, note what
+they did: `forward(xs, training) -> ys, memo` and `backward(dys, memo, grads) -> dxs`.
 """
 
 import copy
@@ -9,9 +12,10 @@ import copy
 import numpy as np
 
 from . import checks
-from .cells.cell import Parameters, Stack, columns
+from .cells.cell import Memo, Parameters, Stack, columns
 
 STEPS = 64          # steps laid side by side for one product; bounds the memory that the copies take
+CHUNK = 2**18       # elements worked on at once where nothing is multiplied but element by element: they stay in the cache
 
 
 class Layer:
@@ -29,19 +33,31 @@ class Layer:
         layer.params.flat[...] = self.params.flat
         return layer
 
+    def check(self, xs):
+        """xs as (T, n_in, B) of the layer's dtype; TypeError or ValueError if it is not that."""
+        xs = np.asarray(xs)
+        if xs.ndim != 3 or xs.shape[1] != self.n_in or not xs.size:
+            raise ValueError(f"xs has shape {xs.shape}, expected (T, {self.n_in}, batch) with at least one step and one "
+                             f"column")
+        return checks.floats("xs", xs, self.dtype, finite=False)
+
+    def __repr__(self):
+        return f"{type(self).__name__}(dtype={self.dtype})"
+
 
 class Linear(Layer):
     """y = W x + b at every step: W (n_out, n_in), b (n_out, 1). W starts Xavier uniform, b at 0."""
 
     def __init__(self, n_in, n_out, *, rng=0, dtype="float32"):
         n_in, n_out = checks.positive_integer("n_in", n_in), checks.positive_integer("n_out", n_out)
+        self.n_in, self.n_out = n_in, n_out
         super().__init__([Stack("W", (), (n_out, n_in)), Stack("b", (), (n_out, 1))], dtype)
         bound = (6 / (n_in + n_out)) ** 0.5
         self.params["W"][...] = checks.generator(rng).uniform(-bound, bound, (n_out, n_in))
 
     def forward(self, xs):
         """(T, n_in, B) -> (T, n_out, B)."""
-        ys = self.params["W"] @ xs
+        ys = self.params["W"] @ self.check(xs)
         ys += self.params["b"]
         return ys
 
@@ -100,3 +116,177 @@ class Embedding(OneHot):
             steps = slice(start, start + STEPS)
             places = OneHot(self.n_symbols, dtype=self.dtype).forward(xs[steps])
             grads["E"] += columns(dys[steps]) @ columns(places).T
+
+
+class BatchNorm(Layer):
+    """y = γ x̂ + β with x̂ = (x − μ)/σ, σ = sqrt(v + ε): each unit on a scale of its own choice, whatever feeds it.
+
+    While training, μ and v are the mean and the variance of the unit over all n = T·B values of the batch, and a running
+    average of both is kept in `statistics`:
+
+        mean ← momentum·mean + (1 − momentum)·μ
+        variance ← momentum·variance + (1 − momentum)·v·n/(n − 1)
+
+    where n/(n − 1) makes up for deviations being taken from the batch's own mean. Outside training μ and v are these
+    averages: what a network says of one sequence must not depend on the others beside it.
+
+    Over batch and time: all steps share μ and σ, so sequences may be of any length, and the running averages need no
+    time of their own. The price is that, while training, what is given out at a step depends a little on later steps
+    too. A network can learn to use that, and it is gone in evaluation. Nor do the averages keep up with weights that
+    change fast: with momentum 0.9 they are some ten updates behind. If a network does much worse in evaluation than it
+    did in training, a few forward passes in training mode, without updates, show whether that is why.
+
+    Source: Ioffe & Szegedy 2015, arXiv 1502.03167, algorithms 1 and 2; over batch and time as in Li et al. 2018, arXiv
+    1803.04831.
+
+    Args:
+        n_in: H, the number of units.
+        momentum: how much of the running averages stays in an update, from 0 to 1. With 0.9 a batch counts for a tenth.
+        epsilon: ε, above 0.
+        dtype: of parameters and statistics.
+
+    Attributes: `params`, gamma (H, 1), which starts at 1, and beta (H, 1), at 0; `statistics`, mean (H, 1), which
+    starts at 0, and variance (H, 1), at 1. The statistics are no parameters: no optimiser touches them.
+
+    Raises:
+        TypeError, ValueError: for arguments of the wrong kind; in training, for an input of one value per unit.
+    """
+
+    def __init__(self, n_in, *, momentum=0.9, epsilon=1e-5, dtype="float32"):
+        self.n_in = self.n_out = checks.positive_integer("n_in", n_in)
+        self.momentum = checks.number("momentum", momentum, low=0, high=1)
+        self.epsilon = checks.number("epsilon", epsilon, low=0, open_low=True)
+        shape = (self.n_in, 1)
+        super().__init__([Stack("gamma", (), shape), Stack("beta", (), shape)], dtype)
+        self.statistics = Parameters([Stack("mean", (), shape), Stack("variance", (), shape)], self.dtype)
+        self.params["gamma"][...] = 1
+        self.statistics["variance"][...] = 1
+
+    def forward(self, xs, training=False, out=None):
+        """(T, H, B) -> the same shape, and a memo: `x`, which is xs, `mean` μ, `deviation` σ (H, 1), `training`.
+
+        In training, `statistics` take in the batch. `out` is an array for the result, not that of xs.
+        """
+        xs = self.check(xs)
+        mean, variance = self._moments(xs) if training else [a.copy() for a in self.statistics.values()]
+        deviation = np.sqrt(variance + self.epsilon)
+        ys = np.empty(xs.shape, self.dtype) if out is None else out
+        for steps in _chunks(xs):
+            ys[steps] = (xs[steps] - mean) * (self.params["gamma"] / deviation) + self.params["beta"]
+        return ys, Memo(x=xs, mean=mean, deviation=deviation, training=training)
+
+    def backward(self, dys, memo, grads):
+        """The gradient goes through x directly, and through μ and σ, which every x of the unit had a share in.
+
+        With sums and means over the n values of a unit, from x̂ = (x − μ)/σ and σ² = mean((x − μ)²) + ε:
+
+            dx̂ = γ dy
+            dσ = −sum(dx̂ x̂)/σ                  each x̂ falls by x̂/σ per unit of σ
+            dμ = −sum(dx̂)/σ                    each x̂ falls by 1/σ per unit of μ; σ does not change with μ, because
+                                               deviations from the mean sum to 0
+            dx = dx̂/σ + dσ x̂/n + dμ/n          ∂σ/∂x = (x − μ)/(nσ) = x̂/n,  ∂μ/∂x = 1/n
+
+        and as sum(dy x̂) is dγ and sum(dy) is dβ, together dx = γ/σ (dy − (dγ x̂ + dβ)/n): what is left of dy once its
+        mean, and its part along x̂, are taken out. Neither shift nor scale of x reaches y, so neither may reach dx.
+        Outside training μ and σ are constants, and dx = γ/σ dy.
+        """
+        dgamma, dbeta = 0, 0
+        for steps in _chunks(dys):
+            x_hat = (memo.x[steps] - memo.mean) / memo.deviation
+            dgamma = dgamma + _sum(dys[steps] * x_hat)
+            dbeta = dbeta + _sum(dys[steps])
+        grads["gamma"] += dgamma
+        grads["beta"] += dbeta
+        scale = self.params["gamma"] / memo.deviation
+        if not memo.training:
+            return scale * dys
+        n = dys.shape[0] * dys.shape[2]
+        dgamma, dbeta = dgamma.astype(self.dtype), dbeta.astype(self.dtype)
+        dxs = np.empty(dys.shape, self.dtype)
+        for steps in _chunks(dys):
+            x_hat = (memo.x[steps] - memo.mean) / memo.deviation
+            dxs[steps] = scale * (dys[steps] - (dgamma * x_hat + dbeta) / n)
+        return dxs
+
+    def _moments(self, xs):
+        """The mean and the variance of every unit over batch and time, (H, 1) each; `statistics` take them in."""
+        n = xs.shape[0] * xs.shape[2]
+        if n == 1:
+            raise ValueError(f"xs has shape {xs.shape}, one value per unit: batch normalisation in training needs at "
+                             f"least two (T·batch of 2 or more), for a variance")
+        mean = (sum(_sum(xs[steps]) for steps in _chunks(xs)) / n).astype(self.dtype)
+        variance = sum(_sum((xs[steps] - mean)**2) for steps in _chunks(xs)) / n
+        for kept, new in (("mean", mean), ("variance", variance * n / (n - 1))):
+            self.statistics[kept][...] = self.momentum * self.statistics[kept] + (1 - self.momentum) * new
+        return mean, variance.astype(self.dtype)
+
+    def astype(self, dtype):
+        layer = super().astype(dtype)
+        layer.statistics = self.statistics.like(layer.dtype)
+        layer.statistics.flat[...] = self.statistics.flat
+        return layer
+
+
+class Dropout(Layer):
+    """While training, each value is 0 with probability p; those kept are divided by 1 − p, so the mean stays the same.
+
+    Outside training nothing happens, and because of the division nothing has to be made up for then. Every value at every
+    step is drawn for itself.
+
+    Source: Srivastava et al. 2014, JMLR 15; between recurrent layers, never from step to step of the same layer, where
+    it would erase what the state is to remember: Zaremba et al. 2014, arXiv 1409.2329.
+
+    Args:
+        dropout: p, at least 0 and below 1.
+        rng: a seed or a numpy Generator, which the layer draws from in every forward pass of the training.
+        dtype: of the arrays it is for. The same values are dropped in every dtype.
+
+    Raises:
+        TypeError, ValueError: for arguments of the wrong kind or a `dropout` outside [0, 1).
+    """
+
+    def __init__(self, dropout, *, rng=0, dtype="float32"):
+        self.p = checks.number("dropout", dropout)
+        if not 0 <= self.p < 1:
+            raise ValueError(f"dropout is {self.p:g}, expected a number of at least 0 and below 1")
+        super().__init__([], dtype)
+        self.rng = checks.generator(rng)
+
+    def forward(self, xs, training=False, out=None):
+        """xs of any shape -> the same shape, and a memo: `kept`, booleans of that shape. Outside training, xs and None.
+
+        `out` is an array for the result, which may be xs.
+        """
+        if not training:
+            return xs, Memo(kept=None)
+        xs = checks.floats("xs", xs, self.dtype, finite=False)
+        kept, ys = np.empty(xs.shape, bool), np.empty(xs.shape, self.dtype) if out is None else out
+        for part in _chunks(xs):
+            kept[part] = self.rng.random(xs[part].shape, np.float32) >= self.p
+            ys[part] = xs[part] * kept[part] * (1 / (1 - self.p))
+        return ys, Memo(kept=kept)
+
+    def backward(self, dys, memo, grads):
+        """What was dropped had no effect; what was kept had 1/(1 − p) times its own. Outside training, dys itself."""
+        if memo.kept is None:
+            return dys
+        dxs = np.empty(dys.shape, self.dtype)
+        for part in _chunks(dys):
+            dxs[part] = dys[part] * memo.kept[part] * (1 / (1 - self.p))
+        return dxs
+
+    def astype(self, dtype):
+        layer = super().astype(dtype)
+        layer.rng = copy.deepcopy(self.rng)         # the copy draws what this one would have, and takes nothing from it
+        return layer
+
+
+def _chunks(xs):
+    """The steps of xs as slices of some `CHUNK` elements."""
+    length = max(1, CHUNK // max(1, xs[0].size))
+    return [slice(start, start + length) for start in range(0, len(xs), length)]
+
+
+def _sum(a):
+    """Over time and batch, (K, H, B) -> (H, 1): each row in its own dtype (NumPy adds pairwise), the rows in double."""
+    return a.sum(axis=2).sum(axis=0, dtype=np.result_type(a.dtype, np.float64))[:, None]

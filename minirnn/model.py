@@ -1,17 +1,32 @@
-"""A network: symbols into vectors where asked, one cell or a stack of them, a linear head."""
+"""A network: symbols into vectors where asked, one cell or a stack of them, a linear head.
+
+A stack learns better with some help between its cells, and all of it is optional. Layer i, with everything on, is
+
+    y = x + dropout(norm_i(cell_i(x)))
+
+- `norm_i` is batch normalisation over batch and time, after each cell: the basic architecture of Li et al. 2018 (IndRNN,
+  arXiv 1803.04831). It is nowhere inside the recurrence, so a cell's state is what it would be without.
+- `dropout` acts on what a cell hands upward, to the next cell or to the head, and never from step to step (Zaremba et al.
+  2014, arXiv 1409.2329).
+- `x +` is the residual connection of He et al. 2016 (arXiv 1512.03385), here around every cell but the first, which has the
+  input's width to bring to its own. It carries x whole, past norm and dropout, and the gradient back the same way:
+  dx = dy + what comes back through the cell.
+"""
 
 import copy
 import os
 import tempfile
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from . import checks
 from .cells.cell import Cell
-from .layers import Layer, Linear
-from .unroll import unroll
+from .layers import BatchNorm, Dropout, Linear, OneHot
+from .unroll import _read_only, unroll
 
 
 class ModelParameters(Mapping):
@@ -49,6 +64,14 @@ class ModelParameters(Mapping):
         return ModelParameters({part: group.like() for part, group in self.groups.items()})
 
 
+class LayerNames(NamedTuple):
+    """What the parts of one layer are called."""
+
+    cell: str
+    norm: str
+    dropout: str
+
+
 class Model:
     """One cell or a stack of cells, between an optional input layer and a linear head.
 
@@ -56,45 +79,67 @@ class Model:
         cells: a `Cell`, or a list of them from the input up; each reads what the one below gives out.
         n_out: the number of outputs at every step.
         inputs: a `OneHot` or `Embedding`, if the model is to read symbols (T, B) instead of floats (T, D, B).
-        rng: a seed or Generator for the head's weights.
+        residual: with True, every layer but the first adds its input to its output. These layers must keep the width.
+        normalise: with True, a `BatchNorm` follows every cell.
+        dropout: with p above 0, a `Dropout` of that p follows every cell (and its normalisation). It draws from a Generator
+            of the model's own.
+        rng: a seed or Generator for the head's weights and the dropout's Generator.
 
-    Attributes: `params`, a mapping with the names `cell.W_f` (`cell1.W_f`, `cell2.W_f`, ... in a stack), `head.W`,
-    `head.b`, `inputs.E`; `cells`; `dtype`.
+    Attributes: `params`, a mapping with the names `cell.W_f`, `norm.gamma` (in a stack `cell1.W_f`, `norm1.gamma`,
+    `cell2.W_f`, ...), `head.W`, `head.b`, `inputs.E`; `statistics`, the running averages `norm.mean`, `norm.variance`;
+    `cells`; `norms`, a list of `BatchNorm`, empty without `normalise`; `dropout`, a `Dropout` or None; `residual`; `dtype`.
 
     Raises:
-        TypeError: cells are no cells. ValueError: their sizes or dtypes do not fit together.
+        TypeError: cells are no cells, or an option is of the wrong kind. ValueError: sizes or dtypes do not fit together, a
+        cell stands in the stack twice, dropout is outside [0, 1), or a residual connection would join different widths.
     """
 
-    def __init__(self, cells, n_out, *, inputs=None, rng=0):
-        self.cells = [cells] if isinstance(cells, Cell) else list(cells)
-        if not self.cells:
-            raise ValueError("cells is empty, expected a Cell or a list of at least one")
-        for cell in self.cells:
-            if not isinstance(cell, Cell):
-                raise TypeError(f"cells has {cell!r}, expected a Cell (see make_cell)")
-        if inputs is not None and not isinstance(inputs, Layer):
+    def __init__(self, cells, n_out, *, inputs=None, residual=False, normalise=False, dropout=0.0, rng=0):
+        self.cells = _checked_cells(cells)
+        if inputs is not None and not isinstance(inputs, OneHot):
             raise TypeError(f"inputs is {inputs!r}, expected a OneHot or an Embedding")
-        self.dtype = self.cells[0].dtype
-        self.inputs = inputs
-        width = self.cells[0].n_in if inputs is None else inputs.n_out
+        for name, value in (("residual", residual), ("normalise", normalise)):
+            if not isinstance(value, bool):
+                raise TypeError(f"{name} is {value!r}, expected True or False")
+        self.dtype, self.inputs, self.residual = self.cells[0].dtype, inputs, residual
+        self._check_fit()
+        rng = checks.generator(rng)
+        self.norms = [BatchNorm(cell.n_hidden, dtype=self.dtype) for cell in self.cells if normalise]
+        self.head = Linear(self.cells[-1].n_hidden, n_out, rng=rng, dtype=self.dtype)
+        layer = Dropout(dropout, rng=rng.spawn(1)[0], dtype=self.dtype)
+        self.dropout = layer if layer.p else None
+
+    def _check_fit(self):
+        width = self.cells[0].n_in if self.inputs is None else self.inputs.n_out
         for i, cell in enumerate(self.cells, 1):
             if cell.n_in != width:
                 below = "the layer below gives out" if i > 1 else "the input layer gives out"
                 raise ValueError(f"cell {i} reads {cell.n_in} features, {below} {width}")
             width = cell.n_hidden
-        for part in [*self.cells, *([inputs] if inputs else [])]:
+        for part in [*self.cells, *([self.inputs] if self.inputs else [])]:
             if part.dtype != self.dtype:
                 raise ValueError(f"{part!r} computes in {part.dtype}, the first cell in {self.dtype}")
-        self.head = Linear(width, n_out, rng=rng, dtype=self.dtype)
+        if self.residual and len(self.cells) == 1:
+            raise ValueError("residual is True for one cell, expected at least two: it joins every layer but the first")
+        for i, cell in enumerate(self.cells[1:], 2):
+            if self.residual and cell.n_in != cell.n_hidden:
+                raise ValueError(f"residual is True, but cell {i} reads {cell.n_in} features and gives out "
+                                 f"{cell.n_hidden}: expected the same width, so that they can be added")
+
+    @property
+    def layer_names(self):
+        """What the parts of each layer are called: `cell`, `norm`, `dropout`, with the layer's number in a stack."""
+        numbers = [""] if len(self.cells) == 1 else range(1, len(self.cells) + 1)
+        return [LayerNames(f"cell{i}", f"norm{i}", f"dropout{i}") for i in numbers]
 
     @property
     def parts(self):
-        """Name -> part, in the order in which an input passes them."""
+        """Name -> part that learns, in the order in which an input passes them."""
         named = {"inputs": self.inputs} if self.inputs is not None else {}
-        if len(self.cells) == 1:
-            named["cell"] = self.cells[0]
-        else:
-            named.update((f"cell{i}", cell) for i, cell in enumerate(self.cells, 1))
+        for i, names in enumerate(self.layer_names):
+            named[names.cell] = self.cells[i]
+            if self.norms:
+                named[names.norm] = self.norms[i]
         return {**named, "head": self.head}
 
     @property
@@ -102,27 +147,35 @@ class Model:
         return ModelParameters({name: part.params for name, part in self.parts.items()})
 
     @property
+    def statistics(self):
+        """The running averages of normalisation, by name; see `BatchNorm`. Not parameters, but saved with them."""
+        return ModelParameters({names.norm: norm.statistics for names, norm in zip(self.layer_names, self.norms)})
+
+    @property
     def n_params(self):
         """How many numbers the model learns."""
         return sum(a.size for a in self.params.values())
 
-    def forward(self, xs, state=None, out=None):
+    def forward(self, xs, state=None, out=None, training=False):
         """Run the model over a sequence.
 
         Args:
             xs: (T, D, B) floats, or (T, B) integers if the model has an input layer.
             state: one state per cell, as in `ModelRun.state`; the cells' own initial states without it.
             out: an earlier run of this model over as many steps and columns, whose arrays are used again.
+            training: with True, normalisation uses the batch's own statistics and takes them into its running ones, and
+                dropout drops. With False nothing in the model changes.
 
         Returns:
             A `ModelRun`.
 
         Raises:
-            TypeError, ValueError: see `unroll`.
+            TypeError, ValueError: see `unroll`; in training, normalisation needs T·B of at least 2.
+            FloatingPointError: a layer gives out numbers that are not finite, and another would have to read them.
         """
-        if state is not None and len(state) != len(self.cells):
-            raise ValueError(f"state has {len(state)} entries, expected one per cell ({len(self.cells)})")
-        return ModelRun(self, xs, state or [None] * len(self.cells), out)
+        if out is not None and not (isinstance(out, ModelRun) and out.model is self):
+            raise ValueError(f"out is a {type(out).__name__}, expected an earlier run of this model")
+        return ModelRun(self, xs, _per_cell("state", state, self), out, training)
 
     def after_update(self):
         """Let every cell restore what must hold of its parameters after an update."""
@@ -136,32 +189,69 @@ class Model:
         model.cells = [cell.astype(dtype) for cell in self.cells]
         model.head = self.head.astype(dtype)
         model.inputs = self.inputs and self.inputs.astype(dtype)
+        model.norms = [norm.astype(dtype) for norm in self.norms]
+        model.dropout = self.dropout and self.dropout.astype(dtype)
         return model
 
     def save(self, path):
-        """Write the parameters to an .npz file. An older file of that name stays whole until the new one is."""
+        """Write parameters and statistics to an .npz file. An older file of that name stays whole until the new one is."""
         path = Path(path)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez(file, **self.params)
+                np.savez(file, **self.params, **self.statistics)
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
             raise
 
     def load(self, path):
-        """Read parameters that `save` wrote. ValueError if they are not those of a model like this one."""
-        with np.load(path, allow_pickle=False) as stored:
-            params = self.params
-            if set(stored.files) != set(params):
-                odd = sorted(set(stored.files) ^ set(params))
-                raise ValueError(f"{path} is of another model: {', '.join(odd[:4])} is in only one of the two")
-            for name, value in params.items():
-                if stored[name].shape != value.shape:
-                    raise ValueError(f"{path} has {name} of shape {stored[name].shape}, the model {value.shape}")
-            for name, value in params.items():
-                value[...] = stored[name]
+        """Read what `save` wrote. ValueError if that is not from a model like this one, which then stays as it was."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                stored = {name: file[name] for name in file.files}
+        except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile):
+            raise ValueError(f"{path} cannot be read, expected a file that Model.save wrote") from None
+        own = {**self.params, **self.statistics}
+        if set(stored) != set(own):
+            odd = sorted(set(stored) ^ set(own))
+            raise ValueError(f"{path} is of another model: {', '.join(odd[:4])} is in only one of the two")
+        for name, value in own.items():
+            if stored[name].shape != value.shape:
+                raise ValueError(f"{path} has {name} of shape {stored[name].shape}, the model {value.shape}")
+        for name, value in own.items():
+            value[...] = stored[name]
+
+
+def _checked_cells(cells):
+    """`cells` as a list of cells, none of them twice."""
+    if isinstance(cells, Cell):
+        return [cells]
+    if isinstance(cells, str) or not isinstance(cells, Iterable):
+        raise TypeError(f"cells is {cells!r}, expected a Cell or a list of them (see make_cell)")
+    cells = list(cells)
+    if not cells:
+        raise ValueError("cells is empty, expected a Cell or a list of at least one")
+    for i, cell in enumerate(cells):
+        if not isinstance(cell, Cell):
+            raise TypeError(f"cells has {cell!r}, expected a Cell (see make_cell)")
+        for j in range(i):
+            if cells[j] is cell:
+                raise ValueError(f"cells has the same Cell object as cell {j + 1} and cell {i + 1}, expected one of its own "
+                                 f"for each layer: its weights would be updated twice")
+    return cells
+
+
+def _per_cell(name, values, model):
+    """`values` as a list of one entry per cell of the model, all None if it is None."""
+    if values is None:
+        return [None] * len(model.cells)
+    if not isinstance(values, (tuple, list)):
+        raise ValueError(f"{name} is a {type(values).__name__}, expected a tuple with one entry per cell "
+                         f"({len(model.cells)})")
+    if len(values) != len(model.cells):
+        raise ValueError(f"{name} has {len(values)} entries, expected one per cell ({len(model.cells)})")
+    return list(values)
 
 
 class ModelRun:
@@ -171,25 +261,67 @@ class ModelRun:
         outputs: (T, n_out, B), the head's.
         state: the final states, one tuple per cell.
         runs: one `Run` per cell, where every gate can be read: `run.runs[0]["f"]`.
+        hs: what each layer gives out, a list of (T, H, B) arrays, not writable: hs[i] is runs[i].hs, normalised, dropped
+            and added to the layer's input where the model does that.
+        memos: what each `norm` and `dropout` noted (see `layers.py`), by its name: `run.memos["norm1"].mean`,
+            `run.memos["dropout1"].kept`.
     """
 
-    def __init__(self, model, xs, state, out):
-        self.model, self.xs = model, xs
-        reused = out.runs if out is not None else [None] * len(model.cells)
+    def __init__(self, model, xs, state, out, training):
+        self.model, self.xs, self.training = model, xs, training
+        self._room = out._room if out is not None else {}
+        self.runs, self.hs, self.memos = [], [], {}
         self.embedded = hs = xs if model.inputs is None else model.inputs.forward(xs)
-        self.runs = []
-        for cell, start, old_run in zip(model.cells, state, reused):
-            self.runs.append(unroll(cell, hs, start, old_run))
-            hs = self.runs[-1].hs
+        for i, start in enumerate(state):
+            hs = self._forward_layer(i, hs, start, out and out.runs[i])
         self.outputs = model.head.forward(hs)
         self.state = tuple(run.state for run in self.runs)
+
+    def _forward_layer(self, i, xs, start, old_run):
+        """y = x + dropout(norm(cell(x))), or as much of that as the model has."""
+        model, names = self.model, self.model.layer_names[i]
+        run = self._unroll(i, xs, start, old_run)
+        ys, adds_x = run.hs, model.residual and i > 0
+        if model.norms or model.dropout or adds_x:
+            room = self._room.setdefault(i, np.empty_like(ys))  # ys belongs to the run
+        if model.norms:
+            ys, self.memos[names.norm] = model.norms[i].forward(ys, self.training, out=room)
+        if model.dropout:
+            ys, self.memos[names.dropout] = model.dropout.forward(ys, self.training, out=room)
+        if adds_x:
+            ys = np.add(xs, ys, out=room)
+        self.runs.append(run)
+        self.hs.append(_read_only(ys))
+        return self.hs[-1]
+
+    def _backward_layer(self, i, dys, dstate, grads):
+        """The same in reverse, -> dxs, dstate: dys reaches both terms of the sum, the cell's side of it and x."""
+        model, names = self.model, self.model.layer_names[i]
+        dhs = dys
+        if model.dropout:
+            dhs = model.dropout.backward(dhs, self.memos[names.dropout], None)
+        if model.norms:
+            dhs = model.norms[i].backward(dhs, self.memos[names.norm], grads.groups[names.norm])
+        dxs, grads.groups[names.cell], dstart = self.runs[i].backward(dhs, dstate)
+        if model.residual and i > 0:
+            dxs += dys
+        return dxs, dstart
+
+    def _unroll(self, i, xs, start, old_run):
+        try:
+            return unroll(self.model.cells[i], xs, start, old_run)
+        except ValueError:
+            if i > 0 and not np.isfinite(xs).all():             # not the user's xs: the layer below overflowed
+                raise FloatingPointError(f"layer {i} gives out numbers that are not finite: layer {i + 1} cannot read "
+                                         f"them") from None
+            raise
 
     def fits(self, xs):
         """Whether this run's arrays can be used again for `xs`."""
         return (self.runs[0].n_steps, self.runs[0].batch) == (len(xs), np.shape(xs)[-1])
 
     def backward(self, doutputs, dstate=None):
-        """Backpropagation through the head, the cells and time.
+        """Backpropagation through the head, the layers and time.
 
         Args:
             doutputs: (T, n_out, B), the gradient of the loss with respect to `outputs`.
@@ -198,17 +330,17 @@ class ModelRun:
         Returns:
             dxs, grads, dstate: the gradients with respect to the inputs (None for symbols), to the parameters (a mapping
             with the names of `model.params`) and to the initial states (one tuple per cell).
+
+        Raises:
+            TypeError, ValueError: doutputs or dstate do not match the run.
         """
         model = self.model
         doutputs = checks.floats("doutputs", doutputs, model.dtype, self.outputs.shape, "T, outputs, batch", finite=False)
+        dstate = _per_cell("dstate", dstate, model)
         grads = model.params.like()
-        dhs = model.head.backward(doutputs, self.runs[-1].hs, self.outputs, grads.groups["head"])
-        dstart = []
-        names = [name for name in grads.groups if name.startswith("cell")]
+        dhs = model.head.backward(doutputs, self.hs[-1], self.outputs, grads.groups["head"])
         for i in reversed(range(len(self.runs))):
-            dhs, cell_grads, dold = self.runs[i].backward(dhs, dstate[i] if dstate is not None else None)
-            grads.groups[names[i]] = cell_grads
-            dstart.insert(0, dold)
+            dhs, dstate[i] = self._backward_layer(i, dhs, dstate[i], grads)
         if model.inputs is not None:
             dhs = model.inputs.backward(dhs, self.xs, self.embedded, grads.groups["inputs"])
-        return dhs, grads, tuple(dstart)
+        return dhs, grads, tuple(dstate)

@@ -17,15 +17,15 @@ class History:
     """What happened in a training run.
 
     Attributes:
-        losses: the loss of every step's batch, before its update.
+        losses: the loss of every step's batch, before its update, with the batch's own normalisation and with dropout.
         metrics: name -> one number per step.
         seconds: how long it took.
         solved_at: the step at which `until` was reached, counted from 1; None if it was not.
         interrupted: whether it was stopped by hand.
     """
 
-    losses: list = field(default_factory=list)
-    metrics: dict = field(default_factory=dict)
+    losses: list = field(default_factory=list, repr=False)
+    metrics: dict = field(default_factory=dict, repr=False)
     seconds: float = 0.0
     solved_at: int | None = None
     interrupted: bool = False
@@ -41,24 +41,30 @@ class History:
                 "interrupted": self.interrupted, "losses": self.losses, "metrics": self.metrics}
 
 
-def make_model(task, cell="lstm", n_hidden=32, *, n_dims=None, rng=0, dtype="float32", **options):
-    """A model of the right shape for a task: one cell, a head, and one-hot or embedded input if the task has symbols.
+def make_model(task, cell="lstm", n_hidden=32, *, n_layers=1, n_dims=None, residual=False, normalise=False, dropout=0.0,
+               rng=0, dtype="float32", **options):
+    """A model of the right shape for a task: cells, a head, and one-hot or embedded input if the task has symbols.
 
     Args:
         task: a `Task`.
         cell: a name in `CELLS`.
         n_hidden: H.
+        n_layers: how many such cells stand on top of each other.
         n_dims: for tasks with symbols, the size of a learned embedding; one-hot vectors without it.
-        rng: a seed or Generator for all initial weights.
+        residual, normalise, dropout: what helps a stack to learn; see `Model`.
+        rng: a seed or Generator for all initial weights, and for dropout.
         dtype: of the model.
-        options: the cell's.
+        options: the cells'.
     """
+    n_layers = checks.positive_integer("n_layers", n_layers)
     rng, inputs, n_in = checks.generator(rng), None, task.n_in
     if task.n_symbols is not None:
         inputs = (OneHot(task.n_symbols, dtype=dtype) if n_dims is None else
                   Embedding(task.n_symbols, n_dims, rng=rng, dtype=dtype))
         n_in = inputs.n_out
-    return Model(make_cell(cell, n_in, n_hidden, rng=rng, dtype=dtype, **options), task.n_out, inputs=inputs, rng=rng)
+    cells = [make_cell(cell, width, n_hidden, rng=rng, dtype=dtype, **options)
+             for width in [n_in, *[n_hidden] * (n_layers - 1)]]
+    return Model(cells, task.n_out, inputs=inputs, residual=residual, normalise=normalise, dropout=dropout, rng=rng)
 
 
 def train(model, task, *, steps=1000, batch=32, optimizer="adam", lr=None, clip=1.0, clip_norm=None, until=None, rng=0,
@@ -83,7 +89,8 @@ def train(model, task, *, steps=1000, batch=32, optimizer="adam", lr=None, clip=
 
     Raises:
         FloatingPointError: the loss or a gradient is not finite. The message says at which step, which parameter's
-            gradient was largest and how large. The model keeps the parameters of that step.
+            gradient was largest and how large. The model keeps the parameters of that step, and the error has the
+            history so far as its attribute `history`.
         TypeError, ValueError: for arguments of the wrong kind.
     """
     steps, batch = checks.positive_integer("steps", steps), checks.positive_integer("batch", batch)
@@ -98,7 +105,8 @@ def train(model, task, *, steps=1000, batch=32, optimizer="adam", lr=None, clip=
     try:
         for step, data in zip(range(1, steps + 1), task.batches(checks.generator(rng), batch)):
             state = run.state if data.carry else None
-            run = model.forward(data.xs, state, out=run if run is not None and run.fits(data.xs) else None)
+            reused = run if run is not None and run.fits(data.xs) else None
+            run = model.forward(data.xs, state, out=reused, training=True)
             loss, doutputs = task.loss(run.outputs, data.targets, data.weights)
             if not np.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss} at step {step}; {_last(largest, step)}")
@@ -125,11 +133,14 @@ def train(model, task, *, steps=1000, batch=32, optimizer="adam", lr=None, clip=
                 break
     except KeyboardInterrupt:
         history.interrupted = True
+    except FloatingPointError as error:
+        error.history = history
+        raise
     return history
 
 
 def evaluate(model, task, *, batch=100, rng=1):
-    """The loss and metrics of a model on one fresh batch of a task: a dict."""
+    """The loss and metrics of a model on one fresh batch of a task, in evaluation mode: a dict."""
     data = task.batch(checks.generator(rng), batch)
     outputs = model.forward(data.xs).outputs
     return {"loss": float(task.loss(outputs, data.targets, data.weights)[0]), **task.metrics(outputs, data)}

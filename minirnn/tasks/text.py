@@ -90,6 +90,11 @@ class Text(Task):
             count += batch.targets.size
         return bits / count
 
+    def frequency_bits(self, split="validation"):
+        """Bits per character of the best guess without memory: the frequencies of the training text."""
+        counts = 1 + np.bincount(self.split("train"), minlength=self.n_symbols)        # 1: none is impossible
+        return float(-np.log2(counts / counts.sum())[self.split(split)].mean())
+
     def encode(self, text):
         """A string as codes (T,); ValueError for a character that the text does not have."""
         unknown = sorted(set(text) - set(self.alphabet))
@@ -97,13 +102,13 @@ class Text(Task):
             raise ValueError(f"{text!r} has {unknown[0]!r}, which is not among the text's {self.n_symbols} characters")
         return np.searchsorted(list(self.alphabet), list(text)).astype(np.int64)
 
-    def sample(self, model, n, *, start="\n", temperature=1.0, rng=0):
+    def sample(self, model, n, *, start=None, temperature=1.0, rng=0):
         """Let a trained model write.
 
         Args:
             model: a `Model` over this text's alphabet.
             n: how many characters.
-            start: what it reads first; at least one character.
+            start: what it reads first, at least one character; the text's own first one without it.
             temperature: below 1 the likely characters become likelier, above 1 all become alike.
             rng: a seed or Generator.
 
@@ -112,6 +117,7 @@ class Text(Task):
         """
         n, rng = checks.positive_integer("n", n), checks.generator(rng)
         temperature = checks.number("temperature", temperature, low=0, open_low=True)
+        start = self.text[0] if start is None else start
         if not start:
             raise ValueError("start is empty, expected at least one character to begin from")
         run, written = model.forward(self.encode(start)[:, None]), []
