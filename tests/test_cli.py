@@ -1,0 +1,145 @@
+"""The command line, as a user meets it: what it prints, its exit status, what it says to bad input."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minirnn
+from minirnn import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(*arguments, **how):
+    return subprocess.run([sys.executable, "-m", "minirnn", *map(str, arguments)], cwd=ROOT, text=True, encoding="utf-8",
+                          capture_output=True, env={**os.environ, "PYTHONIOENCODING": "utf-8"}, **how)
+
+
+def test_gradcheck_exits_with_zero_and_prints_every_row():
+    done = run("gradcheck", "lstm", "rwa", "--method", "complex")
+    assert done.returncode == 0 and done.stderr == ""
+    for name in ("W_i", "R_g", "c_0", "l_0", "complex step"):
+        assert name in done.stdout
+
+
+def test_gradcheck_json_has_a_report_per_cell(capsys):
+    assert cli.main(["gradcheck", "--json"]) == 0
+    reports = json.loads(capsys.readouterr().out)
+    assert list(reports) == list(minirnn.CELLS)
+    for name, report in reports.items():
+        assert report["ok"] is True and 0 < report["worst"] <= 1e-6
+        names = [row["name"] for row in report["rows"]]
+        assert set(names) >= set(minirnn.make_cell(name, 3, 4).params) | {"x", "h_0"}
+
+
+def test_gradcheck_exits_with_one_when_a_gradient_is_wrong(capsys, monkeypatch):
+    right = minirnn.CELLS["rnn"].step_backward
+    monkeypatch.setattr(minirnn.CELLS["rnn"], "step_backward",
+                        lambda self, *given: tuple(2 * part if i == 0 else part
+                                                   for i, part in enumerate(right(self, *given))))
+    assert cli.main(["gradcheck", "rnn", "lstm", "--json"]) == 1
+    reports = json.loads(capsys.readouterr().out)
+    assert not reports["rnn"]["ok"] and reports["lstm"]["ok"]
+    assert cli.main(["gradcheck", "rnn"]) == 1
+    assert "WRONG" in capsys.readouterr().out
+
+
+def test_cells_and_tasks_are_listed_with_their_sources(capsys):
+    assert cli.main(["cells", "--n-in", "2", "--n-hidden", "5"]) == 0
+    text = capsys.readouterr().out
+    for name, kind in minirnn.CELLS.items():
+        assert name in text and kind.source in text
+    assert str(4 * (5 * 2 + 5 * 5 + 5)) in text                 # an LSTM's parameters
+    assert cli.main(["tasks"]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text and kind.source in text for name, kind in minirnn.TASKS.items())
+
+
+def test_one_cell_is_shown_with_equations_shapes_and_state(capsys):
+    for name in minirnn.CELLS:
+        assert cli.main(["cells", name, "--n-in", "2"]) == 0
+        text = capsys.readouterr().out
+        cell = minirnn.make_cell(name, 2, 4)
+        assert all(line in text for line in cell.equations.values()), name
+        assert all(parameter in text for parameter in cell.params)
+        assert ", ".join(cell.state_names) in text
+
+
+def test_train_writes_weights_numbers_and_a_figure(tmp_path, capsys):
+    assert cli.main(["train", "parity", "--cell", "rda", "--option", "attention=sigmoid", "--hidden", "8", "--steps", "30",
+                     "--length", "6", "--out", str(tmp_path)]) == 0
+    written = json.loads((tmp_path / "training.json").read_text())
+    assert written["steps"] == len(written["losses"]) == 30
+    assert written["settings"]["options"] == {"attention": "sigmoid"}
+    assert (tmp_path / "training.png").read_bytes()[:4] == b"\x89PNG"
+    model = minirnn.make_model(minirnn.make_task("parity"), "rda", 8, attention="sigmoid")
+    model.load(tmp_path / "model.npz")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.npz", "training.json", "training.png"]
+    assert "on fresh sequences: loss" in capsys.readouterr().out
+
+
+def test_train_reads_a_text_of_the_users(tmp_path, capsys):
+    text = tmp_path / "mine.txt"
+    text.write_text("to be or not to be, that is the question. " * 50, encoding="utf-8")
+    assert cli.main(["train", "text", "--file", str(text), "--hidden", "8", "--steps", "20", "--out", str(tmp_path)]) == 0
+    assert "bits per character: validation" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
+def test_an_interrupted_training_is_saved(tmp_path):
+    training = subprocess.Popen([sys.executable, "-m", "minirnn", "train", "parity", "--steps", "1000000", "--hidden", "4",
+                                 "--out", str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert "parameters" in training.stdout.readline() and "step" in training.stdout.readline()
+    time.sleep(0.3)
+    training.send_signal(signal.SIGINT)
+    rest = training.communicate(timeout=60)[0]
+    assert training.returncode == 130 and "interrupted after" in rest
+    written = json.loads((tmp_path / "training.json").read_text())
+    assert written["interrupted"] and written["steps"] > 1
+    with np.load(tmp_path / "model.npz") as weights:
+        assert "cell.W_i" in weights.files
+
+
+@pytest.mark.parametrize("arguments, words", [
+    ("gradcheck lstmm", "cell 'lstmm' is unknown, expected one of rnn, lstm"),
+    ("gradcheck lstm --method exact", "invalid choice: 'exact'"),
+    ("gradcheck lstm --n-hidden 0", "n_hidden is 0, expected a positive integer"),
+    ("cells lstmm", "cell 'lstmm' is unknown"),
+    ("train sorting", "task 'sorting' is unknown, expected one of alternate, parity"),
+    ("train parity --cell lstmm", "cell 'lstmm' is unknown"),
+    ("train parity --hidden -3", "n_hidden is -3"),
+    ("train parity --steps 0", "steps is 0"),
+    ("train parity --steps many", "invalid int value: 'many'"),
+    ("train parity --lr nan", "lr is nan"),
+    ("train parity --seed -1", "rng is -1"),
+    ("train parity --length 0", "length is 0"),
+    ("train parity --cell lstm --option attention=exp", "lstm has no option 'attention'"),
+    ("train parity --cell rda --option attention=max", "attention is 'max', expected one of exp"),
+    ("train parity --option learned_state", "expected NAME=VALUE"),
+    ("train text --file no-such-file.txt", "no-such-file.txt"),
+    ("train parity --file README.md", "parity has no option 'path'"),
+    ("dance", "invalid choice: 'dance'"),
+])
+def test_bad_input_is_one_sentence_on_stderr_and_status_two(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try:
+        status = cli.main(arguments.split())
+    except SystemExit as leave:
+        status = leave.code
+    captured = capsys.readouterr()
+    assert status == 2 and words in captured.err and "Traceback" not in captured.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_teaches_every_command():
+    for arguments in ([], ["demo"], ["gradcheck"], ["lemma1"], ["train"], ["cells"], ["tasks"]):
+        done = run(*arguments, "--help")
+        assert done.returncode == 0 and "usage: python -m minirnn" in done.stdout
+    assert "first steps" in run("--help").stdout
