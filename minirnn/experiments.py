@@ -212,7 +212,8 @@ def lemma1(*, seed=0, lengths=LENGTHS, cells=("rwa", "rda", "lstm"), multiples=M
     """Lemma 1 of the RDA paper, watched happening.
 
     Trains each cell on the sequence of the lemma and on its sister with random bits until solved, and runs it on longer
-    ones. Measures the growth of the attention of units that hold ±c. Some ten seconds; the same seed gives the same numbers.
+    ones. Measures the growth of the attention of units that hold ±c. Some five seconds; the same seed gives the same
+    numbers.
 
     Args:
         seed: for all weights and data.

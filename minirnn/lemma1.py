@@ -23,13 +23,13 @@ is free: the average of one value is that value, whatever was paid for it.
 **Corollary 2.** If the attention is bounded, with A = max a/min a, there is a last step. It is found by paying as little
 as possible: a_1 = 1 (only ratios matter), then a_t = max(1, 2x d_{t−1}/(z_max − x)), until a_t would exceed A.
 Nothing lasts longer. Take any other way of holding |v_t| ≥ x in turn, with sums D_t against our d_t, and suppose
-D_{t−1} ≥ d_{t−1}, as it is at t = 2. The other way starts from some |v| = y ≥ x and must move by at least x + y, so it pays at
-least D_{t−1}(x + y)/(z_max − x), which is no less than D_{t−1}·2x/(z_max − x), and no less than 1. So what it pays is no less
-than what we pay, hence D_t ≥ d_t, and so on: where we must exceed A, so must it.
+D_{t−1} ≥ d_{t−1}, as it is at t = 2 (in units of its own least attention). It starts from some |v| = y ≥ x and must move
+by at least x + y, so it pays at least D_{t−1}(x + y)/(z_max − x), which is no less than D_{t−1}·2x/(z_max − x), and no less
+than 1. So what it pays is no less than what we pay, hence D_t ≥ d_t, and so on: where we must exceed A, so must it.
 
-The published proof differs in two places, and neither harms the lemma. It writes a_i = d_{i+1} − d_i, where it is a_{i+1}. And
-from 1/(1 − w) it keeps 1 + w, so that its bound on the growth is 1 + 2x/(z_max + x): true, but less than what is needed. For
-c = 0.5 and z_max = 2 it is 1.431, where 1.757 must be paid.
+The published proof differs in two places, and neither harms the lemma. It writes a_i = d_{i+1} − d_i, where it is a_{i+1}.
+And from 1/(1 − w) it keeps 1 + w, so that its bound on the growth is 1 + 2x/(z_max + x): true, but less than what is
+needed. For c = 0.5 and z_max = 2 it is 1.431, where 1.757 must be paid.
 
 Everything here works with logarithms of the attention, so that nothing overflows.
 
@@ -95,8 +95,8 @@ def required_logits(c, z, n_steps=None):
         (T,) float64: log a_t for t = 1, ..., T, counted from log a_1 = 0 (only ratios of attentions matter).
 
     Raises:
-        TypeError: arguments of the wrong kind. ValueError: out of range, or a value that cannot reach the target: it must lie
-        beyond it, (−1)^t z_t > x.
+        TypeError: arguments of the wrong kind. ValueError: out of range, or a value that cannot reach the target, for it
+        must lie beyond it: (−1)^t z_t > x.
     """
     if np.ndim(z) == 0:
         x, z = _checked(c, z, "z")
@@ -360,5 +360,6 @@ def _checked(c, z_max, name="z_max"):
     """artanh(c) and z_max, which must be above it."""
     x, z_max = math.atanh(_amplitude(c)), checks.number(name, z_max)
     if z_max <= x:
-        raise ValueError(f"{name} is {z_max:g}, expected above {x:.4g}, which is artanh(c): a value must lie beyond the target")
+        raise ValueError(f"{name} is {z_max:g}, expected above {x:.4g}, which is artanh(c): a value must lie beyond the "
+                         "target")
     return x, z_max

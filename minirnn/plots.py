@@ -5,6 +5,7 @@ and marker in every figure, chosen so that they can be told apart with any kind 
 Okabe & Ito 2008, "Color Universal Design").
 """
 
+import importlib
 import io
 import os
 
@@ -42,8 +43,9 @@ def line_style(name):
 
 def figure(width, height):
     """An empty `Figure` of so many inches, that leaves no windows behind and lays itself out."""
-    if "inline" in os.environ.get("MPLBACKEND", ""):
-        import matplotlib.pyplot  # noqa: F401  (a notebook learns from it how to show figures)
+    backend = os.environ.get("MPLBACKEND", "")
+    if backend.startswith("module://matplotlib_inline"):
+        importlib.import_module(backend.removeprefix("module://"))      # tells the notebook how to show a figure
     from matplotlib.figure import Figure
     return Figure(figsize=(width, height), layout="constrained")
 
@@ -83,10 +85,11 @@ def lemma1_figure(result):
         result: an `experiments.Lemma1`.
     """
     fig = figure(11.5, 6.6)
-    fig.suptitle("An RWA learns to keep changing its mind, but cannot keep it up: its attention would have to grow for ever",
-                 fontsize=12.5, x=0.01, ha="left", weight="bold")
+    fig.suptitle("An RWA learns to keep changing its mind, but cannot keep it up: "
+                 "its attention would have to grow for ever", fontsize=12.5, x=0.01, ha="left", weight="bold")
     panels = fig.subplots(2, 2, width_ratios=(1.15, 1))
-    questions = {"alternate": "Say −, +, −, +, … (no input to go by)", "parity": "Is the number of ones so far odd? (random bits)"}
+    questions = {"alternate": "Say −, +, −, +, … (no input to go by)",
+                 "parity": "Is the number of ones so far odd? (random bits)"}
     tasks = list(dict.fromkeys(trial.task for trial in result.trials))[:2]
     for axes, task in zip(panels[:, 0], tasks):
         accuracy_panel(axes, [trial for trial in result.trials if trial.task == task], title=questions.get(task, task))
@@ -200,7 +203,7 @@ def training_figure(data):
             axes.plot(middle, mean, color="#0072B2", linewidth=2, label=f"mean over {max(5, len(values) // 40)} batches")
         if name == "loss" and min(values) > 0 and max(values) > 20 * min(values):
             axes.set_yscale("log")
-        tidy(axes, ylabel="loss (nats)" if name == "loss" else name)
+        tidy(axes, ylabel=name)
     panels[0].set_title(title, loc="left", fontsize=11)
     panels[0].legend(frameon=False, fontsize=9)
     panels[-1].set_xlabel("training step (batches learned from)")
