@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import textwrap
 import time
@@ -28,6 +29,9 @@ def main(arguments=None):
     options = parser().parse_args(arguments)
     try:
         return options.run(options) or 0
+    except BrokenPipeError:                                     # whoever read the output has left: `... | head`
+        sys.stdout = open(os.devnull, "w")
+        return 1
     except (ValueError, KeyError, TypeError, OSError, FloatingPointError) as error:
         message = error.args[0] if isinstance(error, KeyError) else error
         print(f"minirnn: {message}", file=sys.stderr)
