@@ -15,7 +15,7 @@ from .cells.function import FunctionCell
 from .cells.indrnn import recurrent_bounds
 from .describe import describe
 from .gradcheck import gradcheck
-from .layers import Embedding, Linear, OneHot
+from .layers import BatchNorm, Dropout, Embedding, Linear, OneHot
 from .losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
 from .model import Model
 from .optim import SGD, Adam, RMSProp, clip_by_element, clip_by_norm
@@ -26,7 +26,8 @@ from .unroll import Run, unroll
 __version__ = "0.1.0"
 
 __all__ = [
-    "CELLS", "TASKS", "Adam", "Cell", "Embedding", "FunctionCell", "History", "Linear", "Memo", "Model", "OneHot",
-    "Parameters", "RMSProp", "Run", "SGD", "Stack", "clip_by_element", "clip_by_norm", "describe", "evaluate", "gradcheck", "make_cell",
-    "make_model", "make_task", "mean_squared_error", "recurrent_bounds", "sigmoid_cross_entropy", "softmax_cross_entropy", "train", "unroll",
+    "CELLS", "TASKS", "Adam", "BatchNorm", "Cell", "Dropout", "Embedding", "FunctionCell", "History", "Linear",
+    "Memo", "Model", "OneHot", "Parameters", "RMSProp", "Run", "SGD", "Stack", "clip_by_element", "clip_by_norm",
+    "describe", "evaluate", "gradcheck", "make_cell", "make_model", "make_task", "mean_squared_error",
+    "recurrent_bounds", "sigmoid_cross_entropy", "softmax_cross_entropy", "train", "unroll",
 ]

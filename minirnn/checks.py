@@ -76,7 +76,9 @@ def floats(name, value, dtype, shape=None, layout="", finite=True):
         raise TypeError(f"{name} has dtype {array.dtype}, expected floating point numbers (as {np.dtype(dtype)})")
     if shape is not None and array.shape != tuple(shape):
         raise ValueError(f"{name} has shape {array.shape}, expected {tuple(shape)}{layout and f' ({layout})'}")
-    if finite and not np.isfinite(array.sum(dtype=np.result_type(array.dtype, np.float64))):
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = array.sum(dtype=np.result_type(array.dtype, np.float64)) if finite else 0.0
+    if not np.isfinite(total):                                  # one sum is quicker than a look at every element
         where = np.argwhere(~np.isfinite(array))
         if len(where):
             index = tuple(int(i) for i in where[0])

@@ -18,7 +18,7 @@ from .train import evaluate, make_model, train
 
 OUT = Path("minirnn-out")
 DEMO_TEXT = {"cell": "lstm", "hidden": 128, "steps": 1500, "batch": 32, "lr": 0.005, "length": 50}
-DEMO_TEXT_SECONDS = 60          # on a slow machine the demo's language model stops here
+DEMO_TEXT_SECONDS = 50          # on a slow machine the demo's language model stops here
 
 
 def main(arguments=None):
@@ -266,12 +266,13 @@ def save_training(out, settings, model, history):
     print(f"weights and numbers: {out / 'model.npz'}, {out / 'training.json'}")
 
 
-def report_text(task, model):
+def report_text(task, model, start=None):
     bits = {split: task.evaluate(model, split) for split in ("validation", "test")}
     print(f"bits per character: validation {bits['validation']:.3f}, test {bits['test']:.3f} "
           f"(guessing by how frequent each character is: {task.frequency_bits('test'):.3f})")
     print("it writes:")
-    print(textwrap.indent(task.sample(model, 300, temperature=0.7, rng=0), "  | ", lambda line: True))
+    written = (start or "") + task.sample(model, 300, start=start, temperature=0.7, rng=0)
+    print(textwrap.indent(written, "  | ", lambda line: True))
     return bits
 
 
@@ -304,7 +305,7 @@ def run_demo(options):
                     callback=Progress(DEMO_TEXT_SECONDS))
     if history.interrupted:
         raise KeyboardInterrupt
-    bits = report_text(task, model)
+    bits = report_text(task, model, start="The ")
     title = f"{DEMO_TEXT['cell']} with {DEMO_TEXT['hidden']} units on text (T = {task.length})"
     save_figure("training_figure", (title, history), out / "text.png")
 

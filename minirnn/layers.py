@@ -201,7 +201,7 @@ class BatchNorm(Layer):
         if not memo.training:
             return scale * dys
         n = dys.shape[0] * dys.shape[2]
-        dgamma, dbeta = dgamma.astype(self.dtype), dbeta.astype(self.dtype)
+        dgamma, dbeta = dgamma.astype(self.dtype), dbeta.astype(self.dtype)     # in double they would make dxs so
         dxs = np.empty(dys.shape, self.dtype)
         for steps in _chunks(dys):
             x_hat = (memo.x[steps] - memo.mean) / memo.deviation

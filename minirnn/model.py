@@ -14,17 +14,15 @@ A stack learns better with some help between its cells, and all of it is optiona
 """
 
 import copy
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from . import checks
 from .cells.cell import Cell
+from .files import replacing
 from .layers import BatchNorm, Dropout, Linear, OneHot
 from .unroll import _read_only, unroll
 
@@ -156,7 +154,7 @@ class Model:
         """How many numbers the model learns."""
         return sum(a.size for a in self.params.values())
 
-    def forward(self, xs, state=None, out=None, training=False):
+    def forward(self, xs, state=None, out=None, training=False, *, segment=None):
         """Run the model over a sequence.
 
         Args:
@@ -165,6 +163,7 @@ class Model:
             out: an earlier run of this model over as many steps and columns, whose arrays are used again.
             training: with True, normalisation uses the batch's own statistics and takes them into its running ones, and
                 dropout drops. With False nothing in the model changes.
+            segment: for how many steps each cell keeps what backward needs; see `unroll`.
 
         Returns:
             A `ModelRun`.
@@ -175,7 +174,7 @@ class Model:
         """
         if out is not None and not (isinstance(out, ModelRun) and out.model is self):
             raise ValueError(f"out is a {type(out).__name__}, expected an earlier run of this model")
-        return ModelRun(self, xs, _per_cell("state", state, self), out, training)
+        return ModelRun(self, xs, _per_cell("state", state, self), out, training, segment)
 
     def after_update(self):
         """Let every cell restore what must hold of its parameters after an update."""
@@ -195,15 +194,8 @@ class Model:
 
     def save(self, path):
         """Write parameters and statistics to an .npz file. An older file of that name stays whole until the new one is."""
-        path = Path(path)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, **self.params, **self.statistics)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with replacing(path) as file:
+            np.savez(file, **self.params, **self.statistics)
 
     def load(self, path):
         """Read what `save` wrote. ValueError if that is not from a model like this one, which then stays as it was."""
@@ -267,8 +259,8 @@ class ModelRun:
             `run.memos["dropout1"].kept`.
     """
 
-    def __init__(self, model, xs, state, out, training):
-        self.model, self.xs, self.training = model, xs, training
+    def __init__(self, model, xs, state, out, training, segment):
+        self.model, self.xs, self.training, self.segment = model, xs, training, segment
         self._room = out._room if out is not None else {}
         self.runs, self.hs, self.memos = [], [], {}
         self.embedded = hs = xs if model.inputs is None else model.inputs.forward(xs)
@@ -309,7 +301,7 @@ class ModelRun:
 
     def _unroll(self, i, xs, start, old_run):
         try:
-            return unroll(self.model.cells[i], xs, start, old_run)
+            return unroll(self.model.cells[i], xs, start, old_run, segment=self.segment)
         except ValueError:
             if i > 0 and not np.isfinite(xs).all():             # not the user's xs: the layer below overflowed
                 raise FloatingPointError(f"layer {i} gives out numbers that are not finite: layer {i + 1} cannot read "

@@ -135,6 +135,8 @@ def train(model, task, *, steps=1000, batch=32, optimizer="adam", lr=None, clip=
         history.interrupted = True
     except FloatingPointError as error:
         error.history = history
+        if "step" not in str(error):                            # from within the model, which does not count steps
+            error.args = (f"{error}, at step {step}",)
         raise
     return history
 
