@@ -24,12 +24,19 @@ def sigmoid(x):
 
 def log_sigmoid(x):
     """log σ(x), accurate where σ(x) itself would round to 0 or to 1."""
-    return np.minimum(x, 0) - np.log1p(np.exp(np.minimum(x, -x)))
+    return np.minimum(x, 0) - log1p(np.exp(np.minimum(x, -x)))
 
 
 def softplus(x):
     """log(1 + e^x) = −log σ(−x)."""
-    return np.maximum(x, 0) + np.log1p(np.exp(np.minimum(x, -x)))
+    return np.maximum(x, 0) + log1p(np.exp(np.minimum(x, -x)))
+
+
+def log1p(x):
+    """log(1 + x), accurate for small x. NumPy's own is not where x is complex, so there it is log|1 + x| + i·arg(1 + x)."""
+    if x.dtype.kind != "c":
+        return np.log1p(x)
+    return 0.5 * np.log1p(x.real * (2 + x.real) + x.imag**2) + 1j * np.arctan2(x.imag, 1 + x.real)
 
 
 def relu(x):

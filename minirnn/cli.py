@@ -6,13 +6,14 @@ import os
 import sys
 import textwrap
 import time
+import traceback
 from pathlib import Path
 
 from . import __version__, checks
 from .cells import CELLS, make_cell
 from .describe import cell_table, describe, summary
 from .files import replacing
-from .gradcheck import METHODS, gradcheck
+from .gradcheck import METHODS, gradcheck, load_cell
 from .tasks import TASKS, make_task
 from .train import evaluate, make_model, train
 
@@ -72,7 +73,8 @@ def parser():
     check = command("gradcheck", run_gradcheck, "compare hand-derived gradients with numeric ones",
                     "Exit status 0 if all agree, 1 if not. Every parameter, the input and every component of the initial "
                     "state is compared element by element, in double precision, from a random state.")
-    check.add_argument("cells", nargs="*", metavar="CELL", help="names from `cells`; all of them without any")
+    check.add_argument("cells", nargs="*", metavar="CELL",
+                       help="names from `cells`, or one of your own as path/to/mycell.py:MyCell; all of ours without any")
     check.add_argument("--method", choices=list(METHODS), default="central",
                        help="central: (L(θ+h) − L(θ−h))/2h, right to about 9 digits; complex: Im L(θ+ih)/h, right to the "
                             "last digit, for code that also runs on complex numbers")
@@ -146,16 +148,50 @@ def checked_cell(name, n_in, n_hidden, seed):
 def run_gradcheck(options):
     names = options.cells or list(CELLS)
     for name in names:
-        checks.lookup("cell", name, CELLS)
+        if not is_place(name):
+            checks.lookup("cell", name, CELLS)
     reports = {}
     for name in names:
-        cell = checked_cell(name, options.n_in, options.n_hidden, options.seed)
-        reports[name] = gradcheck(cell, method=options.method, rng=options.seed)
+        try:
+            reports[name] = report_on(name, options)
+        except Exception as error:
+            if not is_place(name) or own_words(error, name) is None:
+                raise
+            print(f"minirnn: {own_words(error, name)}", file=sys.stderr)
+            return 2
         if not options.json:
-            print(reports[name] if options.cells or not reports[name] else reports[name]._title)
+            print(reports[name] if options.cells or not reports[name] else reports[name].title)
     if options.json:
         print(json.dumps({name: report.as_dict() for name, report in reports.items()}, indent=2))
     return 0 if all(reports.values()) else 1
+
+
+def report_on(name, options):
+    """The gradient check of a cell of ours, or of one in a file of the user's."""
+    if is_place(name):
+        cell = load_cell(name, options.n_in, options.n_hidden)
+    else:
+        cell = checked_cell(name, options.n_in, options.n_hidden, options.seed)
+    return gradcheck(cell, method=options.method, rng=options.seed)
+
+
+def is_place(name):
+    """Whether this names a cell in a file, as in mycell.py:MyCell."""
+    return name not in CELLS and (":" in name or name.endswith(".py"))
+
+
+def own_words(error, place):
+    """An error that came out of the user's file, with the line there; None if it did not."""
+    path = Path(place.rpartition(":")[0])
+    said = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):
+        return f"{path}, line {error.lineno}: {said}"
+    lines = [(frame.lineno, frame.name) for frame in traceback.extract_tb(error.__traceback__)
+             if Path(frame.filename).name == path.name]
+    if not lines:
+        return None
+    line, function = lines[-1]
+    return f"{path}, line {line}{'' if function == '<module>' else f', in {function}'}: {said}"
 
 
 # ---- Lemma 1 ---------------------------------------------------------------------------------------------------------

@@ -15,13 +15,13 @@ value put right, gave every gradient as the numeric derivative has it. If nothin
 
 import html
 from dataclasses import asdict, dataclass
-from itertools import combinations, combinations_with_replacement
+from itertools import combinations, combinations_with_replacement, permutations
 from typing import NamedTuple
 
 import numpy as np
 
 from . import trace
-from .cells.cell import Cell, Memo
+from .cells.cell import Memo
 from .cells.function import FunctionCell
 
 STEPS, BATCH = 2, 3         # of the one-step checks: different numbers, so that a forgotten mean shows which
@@ -46,6 +46,7 @@ KINDS = {
     "changes its input": "an array that belongs to others is changed in place",
     "not repeatable": "the same call gives different results",
     "left over": "gradients are left over from an earlier call",
+    "not for complex numbers": "the forward pass cannot be differentiated by the complex step",
     "unexplained": "no hypothesis fits",
 }
 
@@ -61,6 +62,7 @@ class Finding:
     line: int = 0               # in the file of the cell; 0 if not known
     code: str = ""              # the expression
     parameters: tuple = ()      # names of parameters whose gradients are wrong because of it
+    source: str = ""            # the line, as it is written
 
 
 class Diagnosis:
@@ -95,11 +97,15 @@ class Diagnosis:
             lines = [f"{self.subject}: one step alone is already wrong, from {' and '.join(columns)} to {_few(rows)}."]
         else:
             lines = [f"{self.subject}: each step alone is right; the fault is in what is carried or added up over steps."]
+            if any(finding.kind == "not for complex numbers" for finding in self.findings):
+                lines = [f"{self.subject}: each step alone is right, by central differences."]
         told = self.findings[:3]
         for number, finding in enumerate(told, 1):
             mark = f"{number}. " if len(self.findings) > 1 else ""
             place = f"{finding.method}, line {finding.line}: " if finding.line else f"{finding.method}: " * bool(finding.method)
             lines.append(f"  {mark}{place}{finding.sentence}")
+            if finding.source:
+                lines.append(f"  {' ' * len(mark)}    {finding.source}")
             if finding.wrong and finding.kind != "unexplained":
                 lines.append(f"  {' ' * len(mark)}This alone makes wrong: {_few(finding.wrong, 8)}.")
         if len(self.findings) > len(told):
@@ -254,25 +260,7 @@ class Steps:
             kind, wx = type(self.cell), self.cell.input_terms(x[None])[0]
             passes = [(kind.step, kind, lambda f: f(self.cell, wx, old)),
                       (kind.input_terms, kind, lambda f: f(self.cell, x[None]))]
-        found = []
-        for function, owner, call in passes:
-            try:
-                traced = trace.Traced(function, owner)
-            except (OSError, ValueError):
-                continue
-            with traced, np.errstate(all="ignore"):
-                values = traced.record(lambda: call(traced.function))
-                for key, value in values.items():
-                    expression = traced.expressions[key.expression]
-                    argument = trace.Key(expression.argument, key.call, key.nth)
-                    if argument not in values or values[argument].shape != value.shape:
-                        continue
-                    ends = []
-                    for h in (1e-6, -1e-6):
-                        ends.append(traced.record(lambda: call(traced.function), {argument: values[argument] + h})[key])
-                    text = _plain(expression.text).replace("(", "′(", 1)
-                    found.append((text, (ends[0] - ends[1]) / 2e-6))
-        return found
+        return [found for one in passes for found in _activations(*one)]
 
     def all_memos(self):
         return Memo(**{name: np.stack([vars(memo)[name] for memo in self.memos]) for name in vars(self.memos[0])})
@@ -289,6 +277,25 @@ class Steps:
         if names is None:
             names = [f"{start}:{start + n_hidden}" for start in range(0, self.n_rows, n_hidden)]
         return {f"a_{name}": slice(k * n_hidden, (k + 1) * n_hidden) for k, name in enumerate(names)}
+
+
+def _activations(function, owner, call):
+    """(text, array): the derivative of every function of one argument that is applied while call(function) runs."""
+    try:
+        traced = trace.Traced(function, owner)
+    except (OSError, ValueError):                               # no source to look into
+        return []
+    found = []
+    with traced, np.errstate(all="ignore"):
+        values = traced.record(lambda: call(traced.function))
+        for key, value in values.items():
+            expression = traced.expressions[key.expression]
+            argument = trace.Key(expression.argument, key.call, key.nth)
+            if argument in values and values[argument].shape == value.shape:
+                high, low = (traced.record(lambda: call(traced.function), {argument: values[argument] + h})[key]
+                             for h in (1e-6, -1e-6))
+                found.append((_plain(expression.text).replace("(", "′(", 1), (high - low) / 2e-6))
+    return found
 
 
 def _copies(values):
@@ -424,26 +431,39 @@ def stages(steps, slopes, rng):
 
     dstate = tuple(rng.normal(size=(cell.n_hidden, BATCH)) for _ in names)
 
-    def own_start(function, scale, prefilled=0):
+    def own_start(function, scale, prefilled=0, b=slice(None)):
         grads = start(prefilled)
-        function(cell, tuple(scale * d for d in dstate), grads)
+        function(cell, tuple(scale * d[:, b] for d in dstate), grads)
         return added(grads, prefilled)
 
-    def start_value():
-        return sum((d * s).sum() for d, s in zip(dstate, steps.twin.initial_state(BATCH)))
+    def own_start_truth(b=slice(None)):
+        value = lambda: sum((d[:, b] * a[:, b]).sum() for d, a in zip(dstate, steps.twin.initial_state(BATCH)))
+        return {("parameter", name): _gradient(value, a, steps.exact) for name, a in steps.twin.params.items()}
 
-    of_start = {("parameter", name): _gradient(start_value, a, steps.exact) for name, a in steps.twin.params.items()}
-    if any(np.any(a) for a in of_start.values()):
-        found.append(Stage("initial_state_backward", kind.initial_state_backward, kind, own_start, of_start, own_start,
-                           of_start, True))
+    def own_start_names():
+        found = [(f"d{name}", d[:, :1], 1, False) for name, d in zip(names, dstate)]
+        passed = _activations(kind.initial_state, kind, lambda f: f(cell, 1))
+        return [found + [(text, a, 0, True) for text, a in passed]]
 
-    hs, douts = steps.news[0].astype(steps.twin.dtype), rng.normal(size=steps.news[0].shape)
+    if any(np.any(a) for a in own_start_truth().values()):
+        one = slice(0, 1)
+        found.append(Stage("initial_state_backward", kind.initial_state_backward, kind, own_start, own_start_truth(),
+                           lambda function, scale: own_start(function, scale, b=one), own_start_truth(one), True,
+                           own_start_names))
+
+    hs, douts = steps.news[0][:1].astype(steps.twin.dtype), rng.normal(size=steps.news[0][:1].shape)
+    h = steps.news[0][:1]
 
     def output(function, scale):
-        return {("output", "h"): function(cell, scale * douts, cell.output(steps.news[0].copy()))}
+        return {("output", "h"): function(cell, scale * douts, cell.output(h.copy()))}
+
+    def output_names():
+        return [[("h", h, 0, False), ("outs", cell.output(h), 0, False), ("douts", douts, 1, False),
+                 *((text, a, 0, True) for text, a in _activations(kind.output, kind, lambda f: f(cell, h)))]]
 
     of_output = {("output", "h"): _gradient(lambda: (douts * steps.twin.output(hs)).sum(), hs, steps.exact)}
-    return [*found, Stage("output_backward", kind.output_backward, kind, output, of_output, output, of_output)]
+    return [*found, Stage("output_backward", kind.output_backward, kind, output, of_output, output, of_output,
+                          named=output_names)]
 
 
 class _Overwritten(Exception):
@@ -566,12 +586,12 @@ class Case(NamedTuple):
 def explain(case, limit=np.inf):
     """Every hypothesis that turns the value into the needed one: a list of `Explanation`.
 
-    Each hypothesis is one of the functions below, from the plainest to the most far-fetched; those that cost at least
+    Each hypothesis is one of the functions below, from the plainest to the most far-fetched; those that cost more than
     `limit` are not tried. They compare a dozen random numbers to seven digits, so that an agreement is no accident.
     """
     found = []
     for least, hypothesis in HYPOTHESES:
-        if least < min([limit, *(explanation.cost for explanation in found)]):
+        if least <= limit and least < min((explanation.cost for explanation in found), default=np.inf):
             found += hypothesis(case)
     return found
 
@@ -641,6 +661,15 @@ def another_quantity(case):
                                   f"`{case.code}` stands where {text} belongs")
 
 
+def derivative_exchanged(case):
+    fitting, values = case.quantities.at(case.shape, case.known)
+    derivatives = [(q, at) for q, at in zip(fitting, values) if q.is_derivative]
+    for (wrong, at), (right, needed) in permutations(derivatives, 2):
+        if case.equal(case.needed * at, case.value * needed):
+            yield Explanation(1.3, "derivative", f"the derivative of the activation is {right.text}, not {wrong.text}, at "
+                              f"`{case.code}`")
+
+
 def factor_exchanged(case):
     for quantity, at in case.of_degree(0):
         for sign, parts in case.products(case.needed / case.value * at, 1):
@@ -674,7 +703,7 @@ def _term(case, sign, parts):
 
 
 HYPOTHESES = ((0.5, sign_flipped), (0.85, another_quantity), (1.0, factor_missing), (1.0, one_missing), (1.1, factor_surplus),
-              (1.2, nothing_needed), (1.5, constant_factor), (1.6, term_missing), (2.6, factor_exchanged))
+              (1.2, nothing_needed), (1.3, derivative_exchanged), (1.5, constant_factor), (1.6, term_missing), (2.6, factor_exchanged))
 
 
 def _product(parts):
@@ -733,7 +762,7 @@ class Seen:
                 return
             same = degree, np.round(value, 12).tobytes(), value.shape
             if texts.setdefault(text, same) != same:            # another value had the name: a variable that was set anew
-                text = f"{text} {where}"
+                text, more["is_name"] = f"{text} {where}", False
                 if texts.setdefault(text, same) != same:
                     return
             if same not in found or more.get("is_name", False) > found[same].is_name:
@@ -846,7 +875,8 @@ class Search:
         if not ways:
             return None
         fewest = min(len(left) for *_, left in ways)
-        return min((way for way in ways if len(way[3]) == fewest), key=lambda way: (way[0].cost, way[1].expression.size))
+        return min((way for way in ways if len(way[3]) == fewest),
+                   key=lambda way: (way[0].cost, way[1].expression.ancestor, way[1].expression.size))
 
     def _swaps(self, replaced, wrong):
         """Ways of the kind that two names of one statement stand in each other's place."""
@@ -933,12 +963,15 @@ class Search:
         if not suspect.expression.is_name:
             return
         yield Explanation(0.5, "sign", f"`{code}` has the wrong sign"), [-value for value in values]
-        if len(values) == 1:
-            key = suspect.slots[0][0][0]
-            degree = self.seen.degree(key)
-            for q in self.seen.quantities(key):
-                if q.is_name and q.value.shape == values[0].shape and q.text != _plain(code) and degree in (q.degree, None):
-                    yield Explanation(1.35, "exchanged", f"`{code}` stands where {q.text} belongs"), [q.value]
+        by_slot = []
+        for keys, value in suspect.slots:
+            degree = self.seen.degree(keys[0])
+            by_slot.append({q.text: q.value for q in self.seen.quantities(keys[0])
+                            if q.is_name and q.value.shape == value.shape and degree in (q.degree, None)})
+        for text in by_slot[0]:
+            if text != _plain(code) and all(text in named for named in by_slot):
+                yield (Explanation(1.35, "exchanged", f"`{code}` stands where {text} belongs"),
+                       [named[text] for named in by_slot])
 
     def _explanations(self, suspect, needed, known, limit, replaced, repair):
         """Those that hold each time that the suspect was reached.
@@ -971,34 +1004,49 @@ class Search:
         return left if left < wrong else None
 
     def _solve(self, suspect, values, replaced, base, ignored):
-        """The values that would make everything right but the ignored blocks, and where in them that is determined."""
+        """The values that would make everything right but the ignored blocks, and where in them that is determined.
+
+        A backward pass is linear in each of its values, so one linear system says it; where a method is called several
+        times, and one call feeds another, a few Newton steps do.
+        """
         counted = np.ones(len(base), bool)
         for block in ignored:
             counted[self.slices[block]] = False
         key = suspect.slots[0][0][0], len(suspect.slots[0][0])
         if key not in self._effects_of:
-            columns = []
-            for k, value in enumerate(values):
-                scale = max(np.abs(value).max(), 1e-3)
-                for element in range(value.size):
-                    other = value.copy()
-                    other.flat[element] += scale
-                    run = self.run(replaced | suspect.replaced([other if j == k else v for j, v in enumerate(values)]))
-                    columns.append((run - base) / scale)
-            self._effects_of[key] = np.stack(columns, axis=1) / self.scales[:, None]
-        effects = self._effects_of[key][counted]
-        error = ((self.truth - base) / self.scales)[counted]
+            self._effects_of[key] = self._effects(suspect, values, replaced, base)
+        effects, needed, cuts = self._effects_of[key][counted], values, np.cumsum([v.size for v in values])[:-1]
         known = np.abs(effects).max(axis=0) > 1e-12
-        if not known.any() or known.sum() > len(error):
+        if not known.any() or known.sum() > len(effects):
             return None
-        change, _, rank, _ = np.linalg.lstsq(effects[:, known], error, rcond=1e-11)
-        if rank < known.sum() or not np.abs(effects[:, known] @ change - error).max() <= 10 * self.tolerance:
-            return None
-        changes = np.zeros(len(known))
-        changes[known] = change
-        cuts = np.cumsum([value.size for value in values])[:-1]
-        needed = [value + c.reshape(value.shape) for value, c in zip(values, np.split(changes, cuts))]
-        return needed, [where.reshape(value.shape) for value, where in zip(values, np.split(known, cuts))]
+        error = ((self.truth - base) / self.scales)[counted]
+        for turn in range(6):
+            change, _, rank, _ = np.linalg.lstsq(effects[:, known], error, rcond=1e-11)
+            if rank < known.sum():
+                return None
+            changes = np.zeros(len(known))
+            changes[known] = change
+            needed = [value + c.reshape(value.shape) for value, c in zip(needed, np.split(changes, cuts))]
+            after = self.run(replaced | suspect.replaced(needed))
+            left = ((self.truth - after) / self.scales)[counted]
+            if np.abs(left).max() <= 10 * self.tolerance:
+                return needed, [where.reshape(value.shape) for value, where in zip(values, np.split(known, cuts))]
+            if len({keys[0].call for keys, _ in suspect.slots}) == 1 or not np.abs(left).max() < 0.7 * np.abs(error).max():
+                return None
+            effects, error = self._effects(suspect, needed, replaced, after)[counted], left
+        return None
+
+    def _effects(self, suspect, values, replaced, base):
+        """How everything depends on each element of the suspect: (gradients, elements)."""
+        columns = []
+        for k, value in enumerate(values):
+            scale = max(np.abs(value).max(), 1e-3)
+            for element in range(value.size):
+                other = value.copy()
+                other.flat[element] += scale
+                run = self.run(replaced | suspect.replaced([other if j == k else v for j, v in enumerate(values)]))
+                columns.append((run - base) / scale)
+        return np.stack(columns, axis=1) / self.scales[:, None]
 
 
 def _degree(value, twice):
@@ -1048,7 +1096,21 @@ def diagnose(cell, report=None, rng=0):
     if not large:
         for stage in stages(steps, slopes, rng):
             findings += _stage_findings(stage, steps)
+    if not findings and "wrong" not in matrix.values() and report is not None and not report:
+        findings.append(_of_many_steps(steps, report))
     return Diagnosis(_title(cell), rows, columns, matrix, errors, findings, notes)
+
+
+def _of_many_steps(steps, report):
+    """What is left to say where every single step is right."""
+    bad = [row for row in report.rows if not row.ok]
+    names = tuple(row.name for row in bad)
+    if report.method == "complex" and not steps.exact:
+        return Finding("not for complex numbers", "abs, .real, a cast or a comparison in the forward pass loses the imaginary "
+                       "part, so the complex step says nothing here: check it with method=\"central\".", names)
+    numbers = "; ".join(f"{row.name}{list(row.worst_index)} is {row.derived:+.6g} instead of {row.numeric:+.6g}" for row in bad[:2])
+    return Finding("unexplained", f"no mistake that I know explains {_few(names)}, which are wrong over several steps only: "
+                   f"{numbers}.", names, parameters=tuple(row.name for row in bad if row.kind == "parameter"))
 
 
 def _title(cell):
@@ -1163,9 +1225,11 @@ def _stage_findings(stage, steps):
     else:
         found, left = search.findings()
     findings = []
+    found = [(explanation, expression, [block for block in stage.truth if block in blocks])
+             for explanation, expression, blocks in found]
     for explanation, expression, blocks in found:
         sentence, kind = explanation.phrase, explanation.kind
-        findings.append(Finding(kind, f"{sentence}.", _names(blocks), line=expression.line, code=expression.text,
+        findings.append(Finding(kind, f"{sentence}.", _names(blocks), line=expression.line, code=expression.text, source=expression.source,
                                 parameters=_parameters(steps, blocks), **place))
     findings = _as_seen_outside(stage, steps, plain, wrong, found, findings, left, place)
     return findings
@@ -1200,6 +1264,8 @@ def _as_seen_outside(stage, steps, plain, wrong, found, findings, left, place):
         seen = _outside(block, plain[block], stage, steps)
         if seen:
             outside[block] = seen
+    # What a search in single columns does not see is a matter of the sum over them.
+    left = set(left) | (set(wrong) - {block for *_, blocks in found for block in blocks})
     told, covered = [], set()
     for finding, (explanation, expression, blocks) in zip(findings, found):
         bad = [block for block in blocks if block in wrong]
@@ -1208,7 +1274,7 @@ def _as_seen_outside(stage, steps, plain, wrong, found, findings, left, place):
             kind = kinds.pop()
             sentence = " ".join(dict.fromkeys(outside[block][1] for block in bad))
             finding = Finding(kind, f"{sentence} In `{finding.code}`: {finding.sentence}", finding.wrong,
-                              line=finding.line, code=finding.code, parameters=finding.parameters, **place)
+                              line=finding.line, code=finding.code, source=finding.source, parameters=finding.parameters, **place)
         told.append(finding)
         covered |= set(bad)
     for block in wrong:

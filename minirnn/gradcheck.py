@@ -8,9 +8,9 @@ Two numeric derivatives of a loss L with respect to one number θ:
 - complex step, Im L(θ + ih) / h: nothing is subtracted, so h = 1e-30 does no harm and the derivative is right to the
   last digits (Squire & Trapp 1998). It needs code that also runs on complex numbers; the cells here do.
 
-Neither knows more than its rounding lets it know, and the tolerance allows for that: a few ε|L|/h in a central
-difference, and in the derived gradient itself a few ε of the largest gradient that flows anywhere, which is all that is
-left where a saturated gate computes f(1 − f) with f = 1 − 1e-16. And where the function has a kink within the step, as
+Neither knows more than its rounding lets it know, and the tolerance allows for that. A central difference may be wrong by
+a few ε(|L| + |g|)/h, where g is the largest gradient that flows anywhere (a rounded gate, with gradient g, moves the loss
+by εg), and the derived gradient by a few ε|g|, which is all that is left where a saturated gate computes f(1 − f). And where the function has a kink within the step, as
 relu does, there is no derivative to compare with: such an element is skipped, and the report says so. A difference that
 fails is therefore looked at again with smaller steps before it counts. A smooth function's second difference shrinks with
 h², that of a kink does not.
@@ -20,13 +20,17 @@ fails, `diagnose` looks for the mistake.
 """
 
 import html
+import importlib.util
+import sys
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
 from . import checks
-from .cells.cell import Cell
+from .cells.cell import Cell, Memo
+from .cells.function import FunctionCell
 from .diagnose import diagnose as find_mistake
 from .losses import mean_squared_error
 from .model import Model
@@ -94,7 +98,7 @@ class Report:
                    ",".join(map(str, row.worst_index)), f"{row.derived:+.8e}", f"{row.numeric:+.8e}", verdict)
 
     @property
-    def _title(self):
+    def title(self):
         failed = [row.name for row in self.rows if not row.ok]
         verdict = f"{len(failed)} of {len(self.rows)} WRONG: {', '.join(failed)}" if failed else f"all {len(self.rows)} ok"
         if self.unsteady:
@@ -109,7 +113,7 @@ class Report:
         widths = [max(map(len, column)) for column in zip(*table)]
         lines = ["  ".join(f"{text:<{width}}" for text, width in zip(line, widths)).rstrip() for line in table]
         told = [str(self.diagnosis), ""] if self.diagnosis else []
-        return "\n".join([*told, self._title, *("  " + line for line in lines)])
+        return "\n".join([*told, self.title, *("  " + line for line in lines)])
 
     __repr__ = __str__
 
@@ -120,7 +124,7 @@ class Report:
         for row, cells in zip(self.rows, self._cells()):
             style = "" if row.ok else " style='background:#fbd9c9;color:black'"
             body += f"<tr{style}>" + "".join(f"<td>{html.escape(text)}</td>" for text in cells) + "</tr>"
-        return (f"{told}<p>{html.escape(self._title)}</p>"
+        return (f"{told}<p>{html.escape(self.title)}</p>"
                 f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
 
 
@@ -178,7 +182,8 @@ def gradcheck(subject, xs=None, targets=None, *, loss=mean_squared_error, method
     counts = {block: min(gradient.size, sample) for block, gradient in derived.items()}
     _refuse_if_hopeless(sum(counts.values()) * (2 if method == "central" else 1), numeric, sample)
     flowing = max(np.abs(gradient).max(initial=0) for gradient in [*derived.values(), *getattr(problem, "incoming", ())])
-    own_rounding = 100 * np.finfo(np.float64).eps * (flowing if np.isfinite(flowing) else 1)
+    flowing = float(flowing) if np.isfinite(flowing) else 1.0
+    own_rounding = flowing * np.finfo(np.float64).eps * (100 + (4 / step if method == "central" else 0))
     rows = []
     for block, gradient in derived.items():
         where = np.arange(gradient.size)
@@ -187,12 +192,55 @@ def gradcheck(subject, xs=None, targets=None, *, loss=mean_squared_error, method
         difference = complex_step if method == "complex" else central_difference
         loss, array = lambda: numeric.value(block), numeric.arrays[block]
         found, rounding = difference(loss, array, where, step)
-        second_look = lambda k: _second_look(loss, array, where[k], step, method)
+        second_look = lambda k: _second_look(loss, array, where[k], step, method, flowing)
         rows.append(_compare(block, gradient, where, found, rounding + own_rounding, tolerance, second_look))
     report = Report(title, method, step, tolerance, rows, getattr(problem, "unsteady", ()))
     if diagnose and not report and isinstance(subject, Cell):
         report.diagnosis = find_mistake(subject, report)
     return report
+
+
+def load_cell(place, n_in, n_hidden, **options):
+    """A cell from somebody's own file, for checking it.
+
+    Args:
+        place: "path/to/file.py:Name", where Name is a subclass of `Cell`, a cell (a `FunctionCell`, for example), or a
+            function that is called as Name(n_in, n_hidden, **options) and returns a cell.
+        n_in, n_hidden: D and H; a cell that is there already keeps its own.
+        options: of the cell.
+
+    Returns:
+        A `Cell`.
+
+    Raises:
+        ValueError: place is not of that form. FileNotFoundError: there is no such file. KeyError: the file has no such name.
+        TypeError: what has that name is no cell. What the file itself raises while it is imported comes through as it is.
+    """
+    path, _, name = str(place).rpartition(":")
+    if not path or not name.isidentifier():
+        raise ValueError(f'the cell is given as {str(place)!r}, expected "path/to/file.py:Name"')
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    spec = importlib.util.spec_from_file_location(f"_cell_from_{path.stem}", path)
+    if spec is None:
+        raise ValueError(f"{path} is no Python file (*.py)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module                             # where `inspect` looks for a source
+    spec.loader.exec_module(module)
+    if not hasattr(module, name):
+        there = [n for n, value in vars(module).items() if isinstance(value, Cell) or isinstance(value, type)
+                 and issubclass(value, Cell) and value.__module__ == spec.name]
+        raise KeyError(f"{path} has no {name!r}" + f", but it has {', '.join(there)}" * bool(there))
+    found = getattr(module, name)
+    if not isinstance(found, Cell):
+        if not callable(found):
+            raise TypeError(f"{name} in {path} is a {type(found).__name__}, expected a Cell, a subclass of it, or a "
+                            f"function that makes one")
+        found = found(n_in, n_hidden, **options)
+    if not isinstance(found, Cell):
+        raise TypeError(f"{name} in {path} made a {type(found).__name__}, expected a Cell")
+    return found
 
 
 def _refuse_if_hopeless(n_values, problem, sample):
@@ -241,12 +289,12 @@ def complex_step(loss, array, where, step):
     return found, 0.0
 
 
-def _second_look(loss, array, i, step, method):
+def _second_look(loss, array, i, step, method, flowing):
     """Element i again, closer by.
 
     Returns:
-        kinked: whether the loss has a kink within the step. numeric: the derivative by the smallest step tried.
-        truncation: what the step's length may still change in it.
+        bend: if the loss has a kink within the step, the error that this may have made in the derivative; else 0.
+        numeric: the derivative by the smallest step tried. truncation: what the step's length may still change in it.
     """
     flat = array.reshape(-1)
     kept = flat[i]
@@ -259,16 +307,19 @@ def _second_look(loss, array, i, step, method):
 
     if method == "complex":                                     # a smooth function's value at θ − ih is the conjugate
         above, below = at(1j * step).imag / step, -at(-1j * step).imag / step
-        return abs(above - below) > 1e-9 * max(abs(above), abs(below)), above, 0.0
+        kinked = abs(above - below) > 1e-9 * max(abs(above), abs(below))
+        return (2 * abs(above - below) if kinked else 0.0), above, 0.0
     middle = at(0)
-    noise = 16 * np.finfo(np.float64).eps * abs(middle)
+    noise = 16 * np.finfo(np.float64).eps * (abs(middle) + flowing)
     slopes, bends = [], []
     for h in (step, step / 2, step / 4):
         above, below = at(h), at(-h)
         slopes.append((above - below) / (2 * h))
         bends.append(above - 2 * middle + below)
     kinked = any(abs(bend - bends[0] / 4**k) > 0.1 * abs(bends[0]) / 4**k + noise for k, bend in enumerate(bends))
-    return kinked, slopes[-1], abs(slopes[-1] - slopes[-2])
+    if not kinked or at(0) != middle:                           # (a loss that draws random numbers has no kink)
+        return 0.0, slopes[-1], abs(slopes[-1] - slopes[-2])
+    return abs(bends[0]) / step, slopes[-1], 0.0                # a kink within the step makes half of that, at most
 
 
 def _compare(block, gradient, where, numeric, rounding, tolerance, second_look):
@@ -281,8 +332,8 @@ def _compare(block, gradient, where, numeric, rounding, tolerance, second_look):
     for k in np.argsort(-error):
         if error[k] <= tolerance * scale + rounding:
             break
-        kinked, closer, truncation = second_look(k)
-        if kinked:
+        bend, closer, truncation = second_look(k)
+        if error[k] <= bend:
             counted[k] = False
         elif truncation > 0.1 * tolerance * scale:              # rather the step's fault than the derivation's
             numeric[k], allowed[k] = closer, 4 * rounding + truncation
@@ -316,6 +367,9 @@ class CellProblem:
             xs = rng.normal(size=(n_steps, cell.n_in, batch))
         self.xs = np.array(xs, dtype=np.float64) if np.asarray(xs).dtype.kind == "f" else xs
         run = unroll(self.cell, self.xs)                        # also checks xs
+        _refuse_if_not_finite(run)
+        if not isinstance(cell, FunctionCell):                  # (which says itself what is wrong with its functions)
+            _check_contract(self.cell, run)
         shape = (cell.n_hidden, run.batch)
         self.start = self.cell.random_state(rng, run.batch) if state == "random" else None
         self.weights = rng.normal(size=run.hs.shape)
@@ -375,6 +429,52 @@ class CellProblem:
         for name, a in zip(self.cell.state_names, dstate if self.start is not None else ()):
             found["state", f"{name}_0"] = a
         return found
+
+
+def _refuse_if_not_finite(run):
+    """ValueError if a forward pass has NaN or infinity in a state: there would be no derivative to compare with."""
+    for name in run.cell.state_names:
+        bad = np.argwhere(~np.isfinite(run[name]))
+        if len(bad):
+            t, unit, column = map(int, bad[0])
+            raise ValueError(f"the forward pass gives {name} = {run[name][t, unit, column]} at step {t}, unit {unit}, column "
+                             f"{column}; expected finite numbers, for there is no gradient to check")
+
+
+def _check_contract(cell, run):
+    """TypeError, ValueError or AttributeError if step_backward and weight_gradients do not return what a cell's must."""
+    old, new = run.start, tuple(run[name][0] for name in cell.state_names)
+    old, new = tuple(np.array(a) for a in old), tuple(np.array(a) for a in new)
+    wx, shape = cell.input_terms(run.xs[:1])[0], new[0].shape
+    memo = cell.step(wx, old)[1]
+    try:
+        returned = cell.step_backward(tuple(np.ones_like(a) for a in new), old, new, memo)
+    except AttributeError as error:
+        if not isinstance(getattr(error, "obj", None), Memo):
+            raise
+        raise AttributeError(f"step_backward reads memo.{error.name}, which step did not note: it noted "
+                             f"{', '.join(vars(memo)) or 'nothing'}") from error
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        raise TypeError(f"step_backward returned {type(returned).__name__}, expected a pair: dwx, dold")
+    dwx, dold = returned
+    if not isinstance(dold, tuple) or len(dold) != len(new):
+        raise TypeError(f"step_backward returned {type(dold).__name__} of {np.size(dold)} as dold, expected a tuple of "
+                        f"{len(new)}: ({', '.join('d' + name for name in cell.state_names)})")
+    _check_array("step_backward", "dwx", dwx, wx.shape, cell.dtype)
+    for name, array in zip(cell.state_names, dold):
+        _check_array("step_backward", f"d{name}", array, shape, cell.dtype)
+    memos = Memo(**{name: a[None] for name, a in vars(memo).items()})
+    dxs = cell.weight_gradients(dwx[None], run.xs[:1], tuple(a[None] for a in old), memos, cell.params.like())
+    _check_array("weight_gradients", "dxs", dxs, run.xs[:1].shape, cell.dtype)
+
+
+def _check_array(method, name, array, shape, dtype):
+    if np.shape(array) != shape:
+        turned = ", its transpose" if np.shape(array) == shape[::-1] else ""
+        raise ValueError(f"{method} returned {name} with shape {np.shape(array)}, expected {shape}{turned}")
+    if getattr(array, "dtype", None) != dtype:
+        raise TypeError(f"{method} returned {name} as {getattr(array, 'dtype', type(array).__name__)}, the cell computes in "
+                        f"{dtype}")
 
 
 class ModelProblem:

@@ -26,6 +26,8 @@ class Expression(NamedTuple):
     size: int       # how many parts it has
     is_name: bool   # a name, an attribute or an entry: nothing is computed
     argument: int   # of a call with a single argument: which expression that is; −1 for anything else
+    source: str     # the line, as it is written
+    ancestor: int   # how far up the class's ancestors it stands; 0 for its own methods
 
 
 class Key(NamedTuple):
@@ -58,11 +60,14 @@ class Traced:
     def __init__(self, function, owner=None):
         self.expressions, self.variables, self.main_calls = [], {}, []
         self._record, self._replaced, self._call, self._calls, self._reached = None, {}, 0, 0, {}
-        self._main = self._traced(function)
+        ancestors = owner.__mro__ if owner else ()
+        own = next((k for k, c in enumerate(ancestors) if function in vars(c).values()), 0)
+        self._main = self._traced(function, own)
         self._patches = []                                      # (where, name, original, traced)
         for place, name, helper in _helpers(function, owner):
             try:
-                self._patches.append((place, name, helper, self._traced(helper)))
+                depth = 0 if isinstance(place, dict) else ancestors.index(place)
+                self._patches.append((place, name, helper, self._traced(helper, depth)))
             except (OSError, ValueError):
                 pass                                            # it is then looked at from outside only
 
@@ -97,7 +102,7 @@ class Traced:
         for place, name, original, _ in self._patches:
             _put(place, name, original)
 
-    def _traced(self, function):
+    def _traced(self, function, ancestor):
         try:
             lines, first = inspect.getsourcelines(function)
             tree = ast.parse(textwrap.dedent("".join(lines)))
@@ -110,7 +115,7 @@ class Traced:
             raise ValueError(f"{function!r} is not written with def")
         ast.increment_lineno(tree, max(first, 1) - 1)
         definition.decorator_list, definition.returns = [], None
-        marking = _Marking(definition.name, self.expressions)
+        marking = _Marking(definition.name, self.expressions, dict(enumerate(lines, max(first, 1))), ancestor)
         definition.body = marking.generic_visit(ast.Module(definition.body, [])).body
         # What the function knew from around it (closures, and the class that super() asks for) comes in as arguments.
         made = ast.parse(f"def make({', '.join([*function.__code__.co_freevars, SEE, KEEP])}):\n    return {definition.name}")
@@ -174,8 +179,9 @@ def _put(place, name, function):
 class _Marking(ast.NodeTransformer):
     """e -> see(k, e), for every expression that may be an array."""
 
-    def __init__(self, function, expressions):
-        self.function, self.expressions, self.statement = function, expressions, 0
+    def __init__(self, function, expressions, lines, ancestor):
+        self.function, self.expressions, self.lines, self.ancestor = function, expressions, lines, ancestor
+        self.statement = 0
 
     def visit(self, node):
         if isinstance(node, ast.stmt):
@@ -193,7 +199,9 @@ class _Marking(ast.NodeTransformer):
             setattr(node, part, [self.visit(n) for n in inner] if isinstance(inner, list) else self.visit(inner))
         single = isinstance(node, ast.Call) and len(node.args) == 1 and _is_marked(node.args[0])
         argument = node.args[0].args[0].value if single else -1
-        self.expressions.append(Expression(self.function, text, node.lineno, self.statement, size, is_name, argument))
+        source = self.lines.get(node.lineno, "").strip()
+        self.expressions.append(Expression(self.function, text, node.lineno, self.statement, size, is_name, argument, source,
+                                           self.ancestor))
         marked = ast.Call(ast.Name(SEE, ast.Load()), [ast.Constant(len(self.expressions) - 1), node], [])
         return ast.copy_location(marked, node)
 

@@ -51,6 +51,57 @@ def test_gradcheck_exits_with_one_when_a_gradient_is_wrong(capsys, monkeypatch):
     assert "WRONG" in capsys.readouterr().out
 
 
+MY_CELL = """
+import numpy as np
+import minirnn
+
+class MyCell(minirnn.Cell):
+    def stacks(self):
+        D, H = self.n_in, self.n_hidden
+        return [minirnn.Stack("W", (), (H, D)), minirnn.Stack("R", (), (H, H)), minirnn.Stack("b", (), (H, 1))]
+
+    def step(self, wx, old):
+        return (np.tanh(wx + self.R @ old[0]),), minirnn.Memo()
+
+    def step_backward(self, dnew, old, new, memo):
+        da = dnew[0] * (1 - new[0]**2)
+        return da, (self.R.T @ da,)
+
+class Wrong(MyCell):
+    def step_backward(self, dnew, old, new, memo):
+        da = dnew[0] * (1 - new[0])
+        return da, (self.R.T @ da,)
+
+class Raises(MyCell):
+    def step(self, wx, old):
+        raise RuntimeError("not today")
+"""
+
+
+def test_gradcheck_takes_a_cell_from_the_users_file_and_names_its_mistake(tmp_path, capsys):
+    file = tmp_path / "mycell.py"
+    file.write_text(MY_CELL, encoding="utf-8")
+    assert cli.main(["gradcheck", f"{file}:MyCell", "--n-in", "2", "--n-hidden", "5"]) == 0
+    assert "MyCell (D=2, H=5): all 5 ok" in capsys.readouterr().out
+    assert cli.main(["gradcheck", f"{file}:Wrong"]) == 1
+    said = capsys.readouterr().out
+    assert "line 19: `1 - new[0]` stands where the derivative of the activation" in said
+
+
+@pytest.mark.parametrize("content, name, words", [
+    (MY_CELL, "Raises", "mycell.py, line 24, in step: RuntimeError: not today"),
+    (MY_CELL, "Other", "has no 'Other', but it has MyCell, Wrong, Raises"),
+    ("import nonsense_that_is_not_there", "X", "mycell.py, line 1: ModuleNotFoundError: No module named 'nonsense_that"),
+    ("x = (", "X", "mycell.py, line 1: SyntaxError: '(' was never closed"),
+    ("X = 3", "X", "X in "),
+])
+def test_what_is_wrong_with_a_users_file_is_said_in_its_own_words(content, name, words, tmp_path, capsys):
+    (tmp_path / "mycell.py").write_text(content, encoding="utf-8")
+    assert cli.main(["gradcheck", f"{tmp_path / 'mycell.py'}:{name}"]) == 2
+    said = capsys.readouterr().err
+    assert words in said and "Traceback" not in said and said.count("\n") == 1
+
+
 def test_cells_and_tasks_are_listed_with_their_sources(capsys):
     assert cli.main(["cells", "--n-in", "2", "--n-hidden", "5"]) == 0
     text = capsys.readouterr().out
@@ -111,6 +162,8 @@ def test_an_interrupted_training_is_saved(tmp_path):
     ("gradcheck lstmm", "cell 'lstmm' is unknown, expected one of rnn, lstm"),
     ("gradcheck lstm --method exact", "invalid choice: 'exact'"),
     ("gradcheck lstm --n-hidden 0", "n_hidden is 0, expected a positive integer"),
+    ("gradcheck nowhere.py:MyCell", "there is no file nowhere.py"),
+    ("gradcheck nowhere.py", 'expected "path/to/file.py:Name"'),
     ("cells lstmm", "cell 'lstmm' is unknown"),
     ("train sorting", "task 'sorting' is unknown, expected one of alternate, parity"),
     ("train parity --cell lstmm", "cell 'lstmm' is unknown"),

@@ -1,0 +1,436 @@
+"""The checker's second half: it says where a wrong gradient is wrong, and which mistake it is."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from every_cell import awaken
+
+import minirnn
+from minirnn import FunctionCell, Memo, gradcheck
+from minirnn.activations import sigmoid, tanh
+from minirnn.cells.cell import stack
+from minirnn.cells.elman import RNN
+from minirnn.cells.lstm import LSTM
+from minirnn.diagnose import diagnose
+
+D, H = 3, 4
+
+
+def diagnosis_of(cell, **how):
+    report = gradcheck(cell, **how)
+    assert not report, "the mistake was not noticed"
+    return report.diagnosis
+
+
+def only_finding(cell, **how):
+    findings = diagnosis_of(cell, **how).findings
+    assert len(findings) == 1, findings
+    return findings[0]
+
+
+# ---- mistakes of public code, rebuilt --------------------------------------------------------------------------------
+
+def lstm_parameters(seed=0):
+    rng = np.random.default_rng(seed)
+    shapes = {"W": (H, D), "R": (H, H), "b": (H, 1)}
+    return {f"{symbol}_{gate}": rng.normal(0, 0.5, shape) for symbol, shape in shapes.items() for gate in "ifog"}
+
+
+def lstm_step(p, x, old):
+    h, c = old
+    i, f, o = (sigmoid(p[f"W_{k}"] @ x + p[f"R_{k}"] @ h + p[f"b_{k}"]) for k in "ifo")
+    g = tanh(p["W_g"] @ x + p["R_g"] @ h + p["b_g"])
+    c_new = f * c + i * g
+    return (o * tanh(c_new), c_new), {"i": i, "f": f, "o": o, "g": g}
+
+
+def lstm_cell(step_backward):
+    return FunctionCell(lstm_step, step_backward, lstm_parameters(), n_in=D, n_hidden=H, state_names=("h", "c"))
+
+
+def share_out(p, x, h, das, grads):
+    """The last part of every LSTM's backward here: from the pre-activations' gradients to everything else's."""
+    dx, dh = 0, 0
+    for k, da in das.items():
+        grads[f"W_{k}"] += da @ x.T
+        grads[f"R_{k}"] += da @ h.T
+        grads[f"b_{k}"] += da.sum(axis=1, keepdims=True)
+        dx, dh = dx + p[f"W_{k}"].T @ da, dh + p[f"R_{k}"].T @ da
+    return dx, dh
+
+
+def right_backward(p, dnew, x, old, new, memo, grads):
+    dh_new, dc_new = dnew
+    h, c = old
+    i, f, o, g = memo["i"], memo["f"], memo["o"], memo["g"]
+    s = tanh(new[1])
+    dc_new = dc_new + dh_new * o * (1 - s**2)
+    das = {"i": dc_new * g * i * (1 - i), "f": dc_new * c * f * (1 - f), "o": dh_new * s * o * (1 - o),
+           "g": dc_new * i * (1 - g**2)}
+    dx, dh = share_out(p, x, h, das, grads)
+    return dx, (dh, dc_new * f)
+
+
+def backward_with_the_output_gates_bias(p, dnew, x, old, new, memo, grads):
+    """Recomputes the gates, and takes the output gate's bias for two others (ddbourgin/numpy-ml, issue 42)."""
+    dh_new, dc_new = dnew
+    h, c = old
+    i = sigmoid(p["W_i"] @ x + p["R_i"] @ h + p["b_o"])
+    f = sigmoid(p["W_f"] @ x + p["R_f"] @ h + p["b_o"])
+    o = sigmoid(p["W_o"] @ x + p["R_o"] @ h + p["b_o"])
+    g = tanh(p["W_g"] @ x + p["R_g"] @ h + p["b_g"])
+    s = tanh(new[1])
+    dc_new = dc_new + dh_new * o * (1 - s**2)
+    das = {"i": dc_new * g * i * (1 - i), "f": dc_new * c * f * (1 - f), "o": dh_new * s * o * (1 - o),
+           "g": dc_new * i * (1 - g**2)}
+    dx, dh = share_out(p, x, h, das, grads)
+    return dx, (dh, dc_new * f)
+
+
+def backward_with_one_bias_gradient_for_three(p, dnew, x, old, new, memo, grads):
+    """The bias gradients of f and o are filled from i's (hanbt/learn_dl, issue 53)."""
+    dh_new, dc_new = dnew
+    h, c = old
+    i, f, o, g = memo["i"], memo["f"], memo["o"], memo["g"]
+    s = tanh(new[1])
+    dc_new = dc_new + dh_new * o * (1 - s**2)
+    da_i, da_f = dc_new * g * i * (1 - i), dc_new * c * f * (1 - f)
+    da_o, da_g = dh_new * s * o * (1 - o), dc_new * i * (1 - g**2)
+    for k, da in (("i", da_i), ("f", da_f), ("o", da_o), ("g", da_g)):
+        grads[f"W_{k}"] += da @ x.T
+        grads[f"R_{k}"] += da @ h.T
+    grads["b_i"] += da_i.sum(axis=1, keepdims=True)
+    grads["b_f"] += da_i.sum(axis=1, keepdims=True)
+    grads["b_o"] += da_i.sum(axis=1, keepdims=True)
+    grads["b_g"] += da_g.sum(axis=1, keepdims=True)
+    dx = p["W_i"].T @ da_i + p["W_f"].T @ da_f + p["W_o"].T @ da_o + p["W_g"].T @ da_g
+    dh = p["R_i"].T @ da_i + p["R_f"].T @ da_f + p["R_o"].T @ da_o + p["R_g"].T @ da_g
+    return dx, (dh, dc_new * f)
+
+
+def test_the_lstm_that_the_mistakes_are_made_in_is_right():
+    assert gradcheck(lstm_cell(right_backward)) and gradcheck(lstm_cell(right_backward), method="complex")
+
+
+def test_another_gates_bias_is_named_with_its_line():
+    diagnosis = diagnosis_of(lstm_cell(backward_with_the_output_gates_bias))
+    assert [finding.kind for finding in diagnosis.findings] == ["exchanged", "exchanged"]
+    source = open(__file__, encoding="utf-8").read().splitlines()
+    told = {}
+    for finding in diagnosis.findings:
+        assert finding.code in ("p['b_o']", 'p["b_o"]')
+        told[source[finding.line - 1].strip()[0]] = finding.sentence
+    assert set(told) == {"i", "f"}
+    for gate, sentence in told.items():
+        assert f"b_{gate}" in sentence and "b_o" in sentence
+
+
+def test_a_hidden_gradient_that_is_never_passed_on_is_named():
+    """qixianbiao/RNN, issue 2."""
+    class Forgetful(RNN):
+        def step_backward(self, dnew, old, new, memo):
+            dh_new, = dnew
+            h_new, = new
+            da = dh_new * (1 - h_new**2)
+            return da, (np.zeros_like(da),)
+
+    diagnosis = diagnosis_of(awaken(Forgetful(D, H), np.random.default_rng(0)))
+    finding, = diagnosis.findings
+    assert finding.kind == "carry" and finding.wrong == ("old h",)
+    assert diagnosis.matrix["old h", "h'"] == "wrong"
+    assert diagnosis.matrix["W", "h'"] == diagnosis.matrix["x", "h'"] == "ok"
+
+
+def test_biases_that_hold_another_bias_gradient_are_named():
+    diagnosis = diagnosis_of(lstm_cell(backward_with_one_bias_gradient_for_three))
+    assert {finding.kind for finding in diagnosis.findings} == {"other parameter"}
+    sentences = " ".join(finding.sentence for finding in diagnosis.findings)
+    assert "The gradient of b_f holds that of b_i" in sentences and "The gradient of b_o holds that of b_i" in sentences
+    wrong = {row for (row, column), verdict in diagnosis.matrix.items() if verdict == "wrong"}
+    assert wrong == {"b_f", "b_o"}
+
+
+# ---- one hypothesis after the other ----------------------------------------------------------------------------------
+
+def rnn_cell(step_backward, step=None):
+    def right_step(p, x, old):
+        h_new = np.tanh(p["W"] @ x + p["R"] @ old[0] + p["b"])
+        return (h_new,), {}
+
+    rng = np.random.default_rng(1)
+    params = {"W": rng.normal(0, 0.5, (H, D)), "R": rng.normal(0, 0.5, (H, H)), "b": rng.normal(0, 0.5, (H, 1))}
+    return FunctionCell(step or right_step, step_backward, params, n_in=D, n_hidden=H)
+
+
+def rnn_backward(da=lambda dh, h: dh * (1 - h**2), dW=lambda da, x: da @ x.T, dR=lambda da, h: da @ h.T,
+                 db=lambda da: da.sum(axis=1, keepdims=True), back=lambda R, da: R.T @ da):
+    """The gradient of a simple network, with one part or another exchanged for a wrong one."""
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        da_ = da(dnew[0], new[0])
+        grads["W"] += dW(da_, x)
+        grads["R"] += dR(da_, old[0])
+        grads["b"] += db(da_)
+        return p["W"].T @ da_, (back(p["R"], da_),)
+
+    return step_backward
+
+
+@pytest.mark.parametrize("kind, part", [
+    ("sign", {"dW": lambda da, x: -da @ x.T}),
+    ("factor", {"db": lambda da: da.mean(axis=1, keepdims=True)}),
+    ("factor", {"dW": lambda da, x: 2 * da @ x.T}),
+    ("derivative", {"da": lambda dh, h: dh}),
+    ("derivative", {"da": lambda dh, h: dh * h * (1 - h)}),
+    ("transposed", {"back": lambda R, da: R @ da}),
+    ("transposed", {"dR": lambda da, h: h @ da.T}),
+    ("carry", {"back": lambda R, da: 0 * da}),
+])
+def test_a_hypothesis_that_fits_is_named(kind, part):
+    assert gradcheck(rnn_cell(rnn_backward()))
+    finding = only_finding(rnn_cell(rnn_backward(**part)))
+    assert finding.kind == kind, finding
+
+
+def test_a_forgotten_mean_is_told_by_its_factor():
+    finding = only_finding(rnn_cell(rnn_backward(db=lambda da: da.mean(axis=1, keepdims=True))))
+    assert "0.333" in finding.sentence and "mean" in finding.sentence and finding.parameters == ("b",)
+
+
+def test_a_missing_term_is_spelt_out():
+    class NoCellPath(LSTM):
+        def step_backward(self, dnew, old, new, memo):
+            dh_new, dc_new = dnew
+            h, c = old
+            i, f, o, g, s = memo.i, memo.f, memo.o, memo.g, memo.s
+            do = dh_new * s
+            di, df, dg, dc = dc_new * g, dc_new * c, dc_new * i, dc_new * f
+            da = stack(di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dg * (1 - g**2))
+            return da, (self.R.T @ da, dc)
+
+    diagnosis = diagnosis_of(awaken(NoCellPath(D, H), np.random.default_rng(0)))
+    finding, = diagnosis.findings
+    assert finding.kind == "missing term" and "dh_new · o · (1 − s²)" in finding.sentence
+    assert set(finding.parameters) == {f"{s}_{k}" for s in "WRb" for k in "ifg"}
+    assert diagnosis.matrix["old c", "h'"] == "wrong" and diagnosis.matrix["old c", "c'"] == "ok"
+    assert diagnosis.matrix["a_o", "c'"] == "none"
+
+
+def test_two_mistakes_are_told_as_two():
+    class Twice(LSTM):
+        def step_backward(self, dnew, old, new, memo):
+            dh_new, dc_new = dnew
+            h, c = old
+            i, f, o, g, s = memo.i, memo.f, memo.o, memo.g, memo.s
+            do = dh_new * s
+            dc_new = dc_new + dh_new * o * (1 - s**2)
+            di, df, dg, dc = dc_new * g, dc_new * c, dc_new * i, dc_new * f
+            da = stack(di * i * (1 - i), df * f * (1 + f), do * (1 - o), dg * (1 - g**2))
+            return da, (self.R.T @ da, dc)
+
+    findings = diagnosis_of(awaken(Twice(D, H), np.random.default_rng(0))).findings
+    assert {(finding.kind, finding.parameters[0]) for finding in findings} == {("sign", "W_f"), ("derivative", "W_o")}
+    assert len({finding.line for finding in findings}) == 1 and findings[0].line > 0
+
+
+def test_a_sum_over_time_that_is_assigned_is_seen_though_each_step_is_right():
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        da = dnew[0] * (1 - new[0]**2)
+        grads["W"][...] = da @ x.T
+        grads["R"] += da @ old[0].T
+        grads["b"] += da.sum(axis=1, keepdims=True)
+        return p["W"].T @ da, (p["R"].T @ da,)
+
+    diagnosis = diagnosis_of(rnn_cell(step_backward))
+    finding, = diagnosis.findings
+    assert finding.kind == "overwritten" and finding.parameters == ("W",)
+
+    class Assigns(RNN):
+        def weight_gradients(self, dwxs, xs, olds, memos, grads):
+            kept = grads["b"].copy()
+            dxs = super().weight_gradients(dwxs, xs, olds, memos, grads)
+            grads["b"][...] -= kept
+            return dxs
+
+    diagnosis = diagnosis_of(awaken(Assigns(D, H), np.random.default_rng(0)))
+    assert "wrong" not in diagnosis.matrix.values()
+    assert [(f.kind, f.parameters) for f in diagnosis.findings] == [("overwritten", ("b",))]
+    assert "each step alone is right" in str(diagnosis)
+
+
+def test_gradients_left_over_from_an_earlier_call_are_seen():
+    total = np.zeros((H, 1))
+
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        nonlocal total
+        da = dnew[0] * (1 - new[0]**2)
+        total = total + da.sum(axis=1, keepdims=True)
+        grads["W"] += da @ x.T
+        grads["R"] += da @ old[0].T
+        grads["b"] += total
+        return p["W"].T @ da, (p["R"].T @ da,)
+
+    report = gradcheck(rnn_cell(step_backward))
+    assert not report and "b" in report.unsteady
+    assert any(finding.kind in ("left over", "not repeatable") for finding in report.diagnosis.findings)
+
+
+def test_changing_an_input_in_place_is_seen():
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        da = new[0]
+        da **= 2
+        da *= -1
+        da += 1
+        da *= dnew[0]
+        grads["W"] += da @ x.T
+        grads["R"] += da @ old[0].T
+        grads["b"] += da.sum(axis=1, keepdims=True)
+        return p["W"].T @ da, (p["R"].T @ da,)
+
+    finding, *_ = diagnosis_of(rnn_cell(step_backward)).findings
+    assert finding.kind == "changes its input" and "new h" in finding.sentence
+
+
+def test_a_forward_that_is_not_repeatable_is_seen():
+    rng = np.random.default_rng(0)
+
+    def step(p, x, old):
+        h_new = np.tanh(p["W"] @ x + p["R"] @ old[0] + p["b"] + rng.normal(0, 0.1, (H, 1)))
+        return (h_new,), {}
+
+    kinds = {finding.kind for finding in diagnosis_of(rnn_cell(rnn_backward(), step)).findings}
+    assert "not repeatable" in kinds
+
+
+def test_what_nothing_explains_is_not_guessed_at():
+    strange = rnn_backward(da=lambda dh, h: dh * (1 - h**2) * np.exp(0.3 * np.sin(40 * h)))
+    finding = only_finding(rnn_cell(strange))
+    assert finding.kind == "unexplained" and "instead of" in finding.sentence
+    assert set(finding.parameters) == {"W", "R", "b"}
+
+
+# ---- the report ------------------------------------------------------------------------------------------------------
+
+def broken_lstm():
+    class Broken(LSTM):
+        def step_backward(self, dnew, old, new, memo):
+            da, (dh, dc) = super().step_backward(dnew, old, new, memo)
+            return da, (dh, dc * memo.f)
+
+    return awaken(Broken(D, H), np.random.default_rng(0))
+
+
+def test_the_text_of_a_failing_check_begins_with_ten_lines_at_most():
+    report = gradcheck(broken_lstm())
+    told = str(report).split("\n\n")[0].splitlines()
+    assert len(told) <= 10 and "c' to old c" in told[0]
+    assert any("the factor f is one too many" in line for line in told)
+    assert any("return da, (dh, dc * memo.f)" in line for line in told)
+
+
+def test_a_report_is_also_html_with_a_picture_and_json():
+    report = gradcheck(broken_lstm())
+    page = report._repr_html_()
+    assert page.count("<svg") == page.count("</svg>") == 1 and "✗" in page and "<table>" in page
+    found = json.loads(json.dumps(report.as_dict()))
+    assert not found["ok"]
+    diagnosis = found["diagnosis"]
+    assert diagnosis["columns"] == ["h'", "c'"]
+    row = diagnosis["rows"].index("old c")
+    assert diagnosis["matrix"][row] == ["wrong", "wrong"]
+    assert diagnosis["findings"][0]["kind"] == "surplus factor"
+
+
+def test_a_passing_check_has_no_diagnosis_and_it_can_be_switched_off():
+    passing = gradcheck(minirnn.make_cell("lstm", D, H))
+    assert passing.diagnosis is None and "step" not in str(passing)
+    assert gradcheck(broken_lstm(), diagnose=False).diagnosis is None
+
+
+def test_without_source_it_still_says_where_and_what_can_be_seen_from_outside():
+    """As in a cell that was typed at a prompt, where the source is gone."""
+    space = {"np": np}
+    exec("def step_backward(p, dnew, x, old, new, memo, grads):\n"
+         "    da = dnew[0] * (1 - new[0]**2)\n"
+         "    grads['W'] -= da @ x.T\n"
+         "    grads['R'] += da @ old[0].T\n"
+         "    grads['b'] += da.sum(axis=1, keepdims=True)\n"
+         "    return p['W'].T @ da, (p['R'].T @ da,)\n", space)
+    finding = only_finding(rnn_cell(space["step_backward"]))
+    assert finding.kind == "sign" and finding.parameters == ("W",) and finding.line == 0
+
+
+def test_a_cell_that_does_not_run_on_complex_numbers_is_diagnosed_by_differences():
+    def step(p, x, old):
+        a = p["W"] @ x + p["R"] @ old[0] + p["b"]
+        return (np.where(a > 0, np.abs(a), 0.0),), {"a": a}
+
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        da = -dnew[0] * (memo["a"] > 0)
+        grads["W"] += da @ x.T
+        grads["R"] += da @ old[0].T
+        grads["b"] += da.sum(axis=1, keepdims=True)
+        return p["W"].T @ da, (p["R"].T @ da,)
+
+    diagnosis = diagnosis_of(rnn_cell(step_backward, step))
+    assert [finding.kind for finding in diagnosis.findings] == ["sign"]
+    assert any("central differences" in note for note in diagnosis.notes)
+
+
+def test_a_complex_step_that_does_not_apply_is_not_called_a_mistake_of_the_gradient():
+    def step(p, x, old):
+        h_new = np.tanh(p["W"] @ x + p["R"] @ old[0] + p["b"])
+        return (np.where(h_new.real > 0, abs(h_new), -abs(h_new)).astype(h_new.dtype),), {}
+
+    assert gradcheck(rnn_cell(rnn_backward(), step))
+    finding = only_finding(rnn_cell(rnn_backward(), step), method="complex")
+    assert finding.kind == "not for complex numbers" and "central" in finding.sentence
+
+
+def test_a_memo_may_be_a_memo():
+    def step(p, x, old):
+        h_new = np.tanh(p["W"] @ x + p["R"] @ old[0] + p["b"])
+        return (h_new,), Memo(slope=1 - h_new**2)
+
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        da = dnew[0] * memo.slope
+        grads["W"] += da @ x.T
+        grads["R"] += da @ old[0].T
+        grads["b"] += da.sum(axis=1, keepdims=True)
+        return p["W"].T @ da, (-p["R"].T @ da,)
+
+    assert only_finding(rnn_cell(step_backward, step)).kind == "sign"
+
+
+def test_a_large_cell_is_sampled_and_the_report_says_so():
+    class Broken(RNN):
+        def step_backward(self, dnew, old, new, memo):
+            return -dnew[0], (dnew[0],)
+
+    diagnosis = diagnosis_of(Broken(20, 60), n_steps=2, sample=5)
+    assert any("large" in note for note in diagnosis.notes) and diagnosis.matrix["W", "h'"] == "wrong"
+
+
+@pytest.mark.parametrize("name", list(minirnn.CELLS))
+def test_a_right_cell_has_no_finding(name):
+    cell = awaken(minirnn.make_cell(name, D, H), np.random.default_rng(0))
+    diagnosis = diagnose(cell)
+    assert not diagnosis.findings and "wrong" not in diagnosis.matrix.values()
+
+
+def test_a_check_and_a_diagnosis_are_quick():
+    """0.2 s and 2 s are what was promised on an idle machine; a busy one gets four times as long."""
+    slowest = 0
+    for name in minirnn.CELLS:
+        cell = minirnn.make_cell(name, D, H)
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            assert gradcheck(cell)
+            times.append(time.perf_counter() - started)
+        slowest = max(slowest, min(times))
+    assert slowest < 0.8
+    started = time.perf_counter()
+    diagnosis_of(broken_lstm())
+    assert time.perf_counter() - started < 8
