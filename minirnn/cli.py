@@ -115,6 +115,22 @@ def parser():
     cells.add_argument("--n-hidden", type=int, default=4, metavar="H", help="hidden units, for shapes and counts")
 
     command("tasks", run_tasks, "list the tasks")
+
+    timing = command("bench", run_bench, "time the cells, beside their matrix products alone",
+                     "Forward and backward in float32, the median of several runs, and the memory they take. Everything in "
+                     "the table was measured in turns, so that what disturbs one disturbs all.")
+    timing.add_argument("cells", nargs="*", metavar="CELL", help="names from `cells`; all of them without any")
+    timing.add_argument("--size", default="teach", metavar="SIZE",
+                        help="paper (1000,100,2,250), teach (50,32,8,32), or T,B,D,H: steps, columns, inputs, units")
+    timing.add_argument("--against", default="", metavar="NAMES", help="torch, jax or torch,jax: the same cells there")
+    timing.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each")
+    timing.add_argument("--gradient", choices=["every", "last"], default="every", help="at which steps a gradient arrives")
+    timing.add_argument("--segment", type=int, metavar="K", help="keep intermediates for K steps only (default: all)")
+    timing.add_argument("--training-step", action="store_true", help="also where the time of a whole training step goes")
+    timing.add_argument("--seed", type=int, default=0, metavar="N", help="of weights, inputs and gradients")
+    timing.add_argument("--json", action="store_true", help="print the results as JSON")
+    timing.add_argument("--figure", type=Path, metavar="PATH", help="also draw time against T, B and H (one cell of each "
+                                                                    "family, unless some are named)")
     return top
 
 
@@ -310,6 +326,34 @@ def report_text(task, model, start=None):
     written = (start or "") + task.sample(model, 300, start=start, temperature=0.7, rng=0)
     print(textwrap.indent(written, "  | ", lambda line: True))
     return bits
+
+
+# ---- speed -----------------------------------------------------------------------------------------------------------
+
+def run_bench(options):
+    from . import bench
+    size, against = bench.parse_size(options.size), [name.strip() for name in options.against.split(",") if name.strip()]
+
+    def say(line):
+        print(line, file=sys.stderr, flush=True)
+
+    result = bench.benchmark(options.cells, size, against=against, runs=options.runs, gradient=options.gradient,
+                             segment=options.segment, seed=options.seed, progress=say)
+    found = result.as_dict()
+    if not options.json:
+        print(result)
+    if options.training_step:
+        step = bench.training_step((options.cells or ["lstm"])[0], size, steps=options.runs, seed=options.seed)
+        found["training_step"] = step.as_dict()
+        if not options.json:
+            print(f"\n{step}")
+    if options.json:
+        print(json.dumps(found, indent=2))
+    if options.figure:
+        from . import plots
+        points = bench.sweep(options.cells, size, runs=options.runs, seed=options.seed, progress=say)
+        plots.save(bench.bench_figure((size, points)), options.figure)
+        print(f"figure: {options.figure}", file=sys.stderr if options.json else sys.stdout)
 
 
 # ---- the demo --------------------------------------------------------------------------------------------------------

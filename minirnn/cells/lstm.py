@@ -34,8 +34,9 @@ class LSTM(Cell):
 
     def step(self, wx, old):
         h, c = old
-        i, f, o, g = self.split(wx + self.R @ h)
-        i, f, o, g = sigmoid(i), sigmoid(f), sigmoid(o), tanh(g)
+        a = wx + self.R @ h
+        i, f, o = self.split(sigmoid(a[:-self.n_hidden]))
+        g = tanh(a[-self.n_hidden:])
         c_new = f * c + i * g
         s = tanh(c_new)
         h_new = o * s
