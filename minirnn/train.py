@@ -10,6 +10,7 @@ from .cells import make_cell
 from .layers import Embedding, OneHot
 from .model import Model
 from .optim import OPTIMIZERS, Optimizer, clip_by_element, clip_by_norm
+from .threads import threads_for
 
 
 @dataclass
@@ -99,11 +100,18 @@ def train(model, task, *, steps=1000, batch=32, optimizer="adam", lr=None, clip=
         optimizer = kind() if lr is None else kind(lr=lr)
     elif lr is not None:
         raise ValueError(f"lr is {lr!r} beside an optimizer that has its own: expected only one of them")
-    history, params = History(), model.params
+    history = History()
+    with threads_for(batch * max(cell.n_params for cell in model.cells)):
+        _train(history, model, task, steps, batch, optimizer, clip, clip_norm, until, checks.generator(rng), callback)
+    return history
+
+
+def _train(history, model, task, steps, batch, optimizer, clip, clip_norm, until, rng, callback):
+    params = model.params
     run, largest = None, ("", 0.0)
     began = time.perf_counter()
     try:
-        for step, data in zip(range(1, steps + 1), task.batches(checks.generator(rng), batch)):
+        for step, data in zip(range(1, steps + 1), task.batches(rng, batch)):
             state = run.state if data.carry else None
             reused = run if run is not None and run.fits(data.xs) else None
             run = model.forward(data.xs, state, out=reused, training=True)
@@ -138,7 +146,6 @@ def train(model, task, *, steps=1000, batch=32, optimizer="adam", lr=None, clip=
         if "step" not in str(error):                            # from within the model, which does not count steps
             error.args = (f"{error}, at step {step}",)
         raise
-    return history
 
 
 def evaluate(model, task, *, batch=100, rng=1):

@@ -11,6 +11,7 @@ What makes it fast is here, so that no cell needs to know of it:
   training step costs as much as the forward pass itself.
 - Arrays of a few hundred kilobytes, which every step makes and drops, are served from memory that the process already
   has (see `np.empty` below), for the same reason.
+- Small products run on one thread (see `threads.py`).
 - A gradient that vanishes does not stop at zero. It passes through numbers too small for the processor's fast path
   (subnormals), where each operation takes many times as long. They are set to zero every K steps.
 """
@@ -19,6 +20,7 @@ import numpy as np
 
 from . import checks
 from .cells.cell import Memo
+from .threads import threads_for
 
 CHUNK = 2**20       # pre-activations held at once: K steps' worth. Small enough for the cache, large enough for products
 
@@ -77,7 +79,8 @@ def unroll(cell, xs, state=None, out=None, *, segment=None, progress=None):
     elif out.segment != segment:
         raise ValueError(f"out keeps segments of {out.segment} steps, expected those of {segment} that are asked for")
     out._progress = progress or (lambda done, n_steps: None)
-    out._forward(xs, state)
+    with threads_for(out.n_multiplications):
+        out._forward(xs, state)
     return out
 
 
@@ -112,6 +115,11 @@ class Run:
         self._outs = None               # (T, H, B), where the outputs are not simply all the states h
         self._dwxs = None               # (G, K, B), work space of the backward pass
         self._in_room = None            # which segment the states and memos are those of
+
+    @property
+    def n_multiplications(self):
+        """In the largest product of a step: a rough measure, all of the cell's parameters times the columns."""
+        return self.cell.n_params * self.batch
 
     # ---- forward -----------------------------------------------------------------------------------------------------
 
@@ -225,7 +233,11 @@ class Run:
             carried = tuple(np.zeros((cell.n_hidden, self.batch), cell.dtype) for _ in cell.state_names)
         else:
             carried = _checked_state("dstate", dstate, cell, self.batch)
-        dxs, grads = np.empty_like(self.xs), cell.params.like()
+        with threads_for(self.n_multiplications):
+            return self._backward(dhs, carried)
+
+    def _backward(self, dhs, carried):
+        cell, dxs, grads = self.cell, np.empty_like(self.xs), self.cell.params.like()
         for s in reversed(range(len(self._starts[0]))):
             steps = self._steps(s)
             if self._in_room != s:
