@@ -12,7 +12,6 @@ turns, run by run, and a ratio is the median of the ratios of runs that stood si
     print(benchmark(["lstm", "rda"], size="teach"))
 """
 
-import ctypes
 import gc
 import importlib.util
 import math
@@ -34,6 +33,7 @@ import numpy as np
 from . import __version__, checks
 from .cells import CELLS, make_cell
 from .tasks import make_task
+from .threads import blas_threads
 from .train import make_model, train
 from .unroll import CHUNK, unroll
 
@@ -454,20 +454,6 @@ def machine(frameworks=None):
             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
             "memory_bytes": machine_memory(), "system": platform.system(), "frameworks": dict(frameworks or {}),
             "date": date.today().isoformat()}
-
-
-def blas_threads():
-    """How many threads the OpenBLAS that comes with NumPy uses; None if NumPy has another BLAS."""
-    folder = Path(np.__file__).parent
-    for library in [*folder.with_name("numpy.libs").glob("*openblas*"), *(folder / ".dylibs").glob("*openblas*")]:
-        try:
-            functions = ctypes.CDLL(str(library))
-        except OSError:
-            continue
-        for name in ("scipy_openblas_get_num_threads64_", "scipy_openblas_get_num_threads", "openblas_get_num_threads"):
-            if hasattr(functions, name):
-                return int(getattr(functions, name)())
-    return None
 
 
 def processor():
