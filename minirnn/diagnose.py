@@ -507,6 +507,8 @@ class Quantity(NamedTuple):
 
 
 class Explanation(NamedTuple):
+    """What could have made a value wrong: a hypothesis that fits the numbers."""
+
     cost: float                 # how far-fetched: the least is told
     kind: str
     phrase: str
@@ -1012,7 +1014,7 @@ class Search:
         counted = np.ones(len(base), bool)
         for block in ignored:
             counted[self.slices[block]] = False
-        key = suspect.slots[0][0][0], len(suspect.slots[0][0])
+        key = tuple(tuple(keys) for keys, _ in suspect.slots)
         if key not in self._effects_of:
             self._effects_of[key] = self._effects(suspect, values, replaced, base)
         effects, needed, cuts = self._effects_of[key][counted], values, np.cumsum([v.size for v in values])[:-1]

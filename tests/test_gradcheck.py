@@ -297,3 +297,43 @@ def test_what_cannot_be_loaded_says_why(file, tmp_path):
     broken.write_text("def (:\n", encoding="utf-8")
     with pytest.raises(SyntaxError):
         load_cell(f"{broken}:MyCell", D, H)
+
+
+def test_two_kinks_within_a_step_are_no_mistake():
+    """Seeds at which the bends of two kinks nearly cancel, as found among 2,000."""
+    IndRNN = minirnn.CELLS["indrnn"]
+    for seed in (57, 81, 290, 542, 757, 1703, 1747, 1767, 1857):
+        assert gradcheck(IndRNN(3, 4, rng=seed), rng=seed, state="own", diagnose=False)
+    assert gradcheck(IndRNN(3, 4, rng=1525), rng=1525, diagnose=False)
+
+
+class LostPeepholes(minirnn.CELLS["lstm-peephole"]):
+    """Peepholes that hand nothing back to c. While they are 0, as in a new cell, that is no mistake."""
+
+    def gate_backward(self, k, dgate, gate):
+        da, dc = super().gate_backward(k, dgate, gate)
+        return da, 0 * dc
+
+
+def test_a_path_through_parameters_that_start_at_zero_is_checked():
+    cell = LostPeepholes(D, H)
+    report = gradcheck(cell)
+    assert not report and "c_0" in [row.name for row in report.rows if not row.ok]
+    assert not cell.params["p_i"].any()                         # the user's own cell is left as it was
+    assert gradcheck(cell, state="own", n_steps=1), "from c = 0, at p = 0, one step shows nothing"
+
+
+def test_a_mistake_in_a_helper_that_calls_its_ancestor_is_looked_into():
+    report = gradcheck(LostPeepholes(D, H))
+    assert report.diagnosis is not None and not report.undiagnosed and report.diagnosis.findings
+
+
+def test_a_diagnosis_that_fails_itself_does_not_cost_the_report(monkeypatch):
+    def broken(*given):
+        raise IndexError("lost")
+
+    monkeypatch.setattr(sys.modules["minirnn.gradcheck"], "find_mistake", broken)
+    report = gradcheck(LostPeepholes(D, H))
+    assert not report and report.diagnosis is None
+    assert "the search for the mistake failed itself: IndexError: lost" in str(report) and "WRONG" in str(report)
+    assert "IndexError" in report._repr_html_()
