@@ -1,7 +1,6 @@
 """The checker's second half: it says where a wrong gradient is wrong, and which mistake it is."""
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -417,20 +416,3 @@ def test_a_right_cell_has_no_finding(name):
     cell = awaken(minirnn.make_cell(name, D, H), np.random.default_rng(0))
     diagnosis = diagnose(cell)
     assert not diagnosis.findings and "wrong" not in diagnosis.matrix.values()
-
-
-def test_a_check_and_a_diagnosis_are_quick():
-    """0.2 s and 2 s are what was promised on an idle machine; a busy one gets four times as long."""
-    slowest = 0
-    for name in minirnn.CELLS:
-        cell = minirnn.make_cell(name, D, H)
-        times = []
-        for _ in range(3):
-            started = time.perf_counter()
-            assert gradcheck(cell)
-            times.append(time.perf_counter() - started)
-        slowest = max(slowest, min(times))
-    assert slowest < 0.8
-    started = time.perf_counter()
-    diagnosis_of(broken_lstm())
-    assert time.perf_counter() - started < 8
