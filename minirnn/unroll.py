@@ -13,7 +13,7 @@ What makes it fast is here, so that no cell needs to know of it:
   has (see `np.empty` below), for the same reason.
 - Small products run on one thread (see `threads.py`).
 - A gradient that vanishes does not stop at zero. It passes through numbers too small for the processor's fast path
-  (subnormals), where each operation takes many times as long. They are set to zero every K steps.
+  (subnormals), where each operation takes many times as long. They are set to zero every few steps.
 """
 
 import numpy as np
@@ -23,6 +23,8 @@ from .cells.cell import Memo
 from .threads import threads_for
 
 CHUNK = 2**20       # pre-activations held at once: K steps' worth. Small enough for the cache, large enough for products
+
+FLUSH = 32          # steps back in time, after which gradients on their way into the subnormals are set to zero
 
 # The GNU C library hands large freed blocks back to the operating system, which clears them before it gives them out
 # again: one step of an LSTM would pay for that a dozen times. The library calls "large" whatever is larger than the
@@ -126,9 +128,8 @@ class Run:
     def _forward(self, xs, state):
         self.xs, self._own_start = xs, state is None
         old = self.cell.initial_state(self.batch) if state is None else state
-        old = tuple(np.array(a) for a in old)                   # the caller's arrays may be those of this very run
         for s in range(len(self._starts[0])):
-            for kept, value in zip(self._starts, old):
+            for kept, value in zip(self._starts, old):          # a copy: the caller's arrays may be those of this very run
                 kept[s] = value
             self._forward_segment(s, keep_outs=True)
             old = tuple(kept[self._steps(s).stop - s * self.segment] for kept in self._states.values())
@@ -265,12 +266,14 @@ class Run:
             if self._dwxs is None:
                 self._dwxs = np.empty((len(dwx), self.n_chunk, self.batch), cell.dtype)
             self._dwxs[:, k] = dwx
+            if k % FLUSH == 0:
+                carried = _flushed(carried)
             new = old
         # Laid out as (G, K, B), the K steps stand side by side: `columns` then needs no copy.
         dwxs = self._dwxs[:, :len(dhs)].transpose(1, 0, 2)
         olds = tuple(kept[room] for kept in states)
         memos = Memo(**{name: kept[room] for name, kept in self._memos.items()})
-        return _flushed(carried), cell.weight_gradients(dwxs, self.xs[chunk], olds, memos, grads)
+        return carried, cell.weight_gradients(dwxs, self.xs[chunk], olds, memos, grads)
 
 
 def _flushed(arrays):
