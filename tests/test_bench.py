@@ -71,13 +71,13 @@ def test_memory_grows_by_the_bytes_per_step_and_nothing_else(name, monkeypatch):
     monkeypatch.setattr(sys.modules["minirnn.unroll"], "CHUNK", 2**12)  # a run works on 4 steps at once: few beside all
     B, D, H = 16, 2, 16
     peaks = []
-    for T in (60, 100):
+    for T in (60, 60, 100):                                             # the first pays for what Python does once
         rng = np.random.default_rng(0)
         contender = bench.Contender(minirnn.make_cell(name, D, H), rng.standard_normal((T, D, B), np.float32),
                                     rng.standard_normal((T, H, B), np.float32))
         peaks.append(contender.peak_bytes)
     dxs = 4 * D * B
-    assert (peaks[1] - peaks[0]) / 40 == pytest.approx(sum(bench.kept(name)) * H * B + dxs, rel=0.02)
+    assert (peaks[2] - peaks[1]) / 40 == pytest.approx(sum(bench.kept(name)) * H * B + dxs, rel=0.02)
 
 
 def test_memory_that_is_not_explained_is_reported(monkeypatch):
