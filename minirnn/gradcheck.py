@@ -19,10 +19,14 @@ Everything is checked in double precision, on a copy, whatever the dtype of what
 fails, `diagnose` looks for the mistake.
 """
 
+import ast
 import html
 import importlib.util
+import inspect
 import sys
+import textwrap
 import time
+import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,8 +36,10 @@ from . import checks
 from .cells.cell import Cell, Memo
 from .cells.function import FunctionCell
 from .diagnose import diagnose as find_mistake
+from .diagnose import diagnose_model as find_guilty_part
 from .losses import mean_squared_error
 from .model import Model
+from .threads import threads_for
 from .unroll import unroll
 
 HOPELESS = 120                  # seconds: a check that would take longer is refused
@@ -64,8 +70,8 @@ class Report:
     """The rows of a gradient check. True if all pass; prints as a table, in a notebook as HTML.
 
     Attributes: `rows`, `method`, `step`, `tolerance`, `subject` (what was checked), `worst` (the largest relative error),
-    `unsteady` (names whose gradient was another when the same backward pass ran again; these fail), `diagnosis` (of a
-    cell that failed: where the mistake is and which, see `diagnose`; None otherwise).
+    `unsteady` (names whose gradient was another when the same backward pass ran again; these fail), `diagnosis` (if it
+    failed: where the mistake is and which, see `diagnose`; of a model, which part; None otherwise).
     """
 
     def __init__(self, subject, method, step, tolerance, rows, unsteady=(), diagnosis=None):
@@ -151,14 +157,15 @@ def gradcheck(subject, xs=None, targets=None, *, loss=mean_squared_error, method
         step: h; 1e-5 for central differences, 1e-30 for the complex step.
         tolerance: the largest relative error that passes, besides what rounding explains; 1e-6 and 1e-10. The error of a
             block is its largest |derived − numeric| over its largest |derived| or |numeric|.
-        diagnose: whether the mistake is looked for where the check of a cell fails (see `minirnn.diagnose`).
+        diagnose: whether the mistake is looked for where the check fails (see `minirnn.diagnose`).
 
     Returns:
         A `Report`, true if every row passes.
 
     Raises:
         TypeError, ValueError: for arguments of the wrong kind, a loss that is not finite, or a check that would take
-            minutes. What a cell's own code raises comes through as it is.
+            minutes. What a cell's own code raises comes through, with a note (from Python 3.11 on) of the shapes in the
+            line that raised it.
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}, expected one of {', '.join(METHODS)}")
@@ -171,7 +178,7 @@ def gradcheck(subject, xs=None, targets=None, *, loss=mean_squared_error, method
     rng = checks.generator(rng)
     if isinstance(subject, Cell):
         subject = _stirred(subject, rng) if state == "random" else subject
-        problem = CellProblem(subject, xs, n_steps, batch, state, rng)
+        problem = _with_shapes(CellProblem, subject, xs, n_steps, batch, state, rng)
         title = _name_of(subject)
     elif isinstance(subject, Model):
         problem = ModelProblem(subject, xs, targets, loss, n_steps, batch, state, training, rng)
@@ -179,7 +186,7 @@ def gradcheck(subject, xs=None, targets=None, *, loss=mean_squared_error, method
     else:
         raise TypeError(f"subject is a {type(subject).__name__}, expected a Cell, a FunctionCell or a Model")
 
-    derived = problem.derived()
+    derived = _with_shapes(problem.derived)
     numeric = problem.at(dtype)
     counts = {block: min(gradient.size, sample) for block, gradient in derived.items()}
     _refuse_if_hopeless(sum(counts.values()) * (2 if method == "central" else 1), numeric, sample)
@@ -197,12 +204,54 @@ def gradcheck(subject, xs=None, targets=None, *, loss=mean_squared_error, method
         second_look = lambda k: _second_look(loss, array, where[k], step, method, flowing)
         rows.append(_compare(block, gradient, where, found, rounding + own_rounding, tolerance, second_look))
     report = Report(title, method, step, tolerance, rows, getattr(problem, "unsteady", ()))
-    if diagnose and not report and isinstance(subject, Cell):
+    if diagnose and not report:
         try:
-            report.diagnosis = find_mistake(subject, report)
+            if isinstance(subject, Cell):
+                report.diagnosis = find_mistake(subject, report)
+            else:
+                check = lambda cell: gradcheck(cell, method=method, n_steps=3, batch=2, sample=60)
+                report.diagnosis = find_guilty_part(subject, title, *problem.judged(), problem.loss, check, training)
         except Exception as error:                              # the report must not be lost with it
             report.undiagnosed = f"(the search for the mistake failed itself: {type(error).__name__}: {error})"
     return report
+
+
+def _with_shapes(call, *given):
+    """call(*given). An error in it, such as NumPy's own, gets a note of the line that raised it and the shapes there."""
+    try:
+        return call(*given)
+    except Exception as error:
+        frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__)
+                  if "numpy" not in Path(frame.f_code.co_filename).parts]
+        told = _shapes_at(*frames[-1]) if frames else ""
+        if told and hasattr(error, "add_note"):
+            error.add_note(told)
+        raise
+
+
+def _shapes_at(frame, line):
+    """A sentence with the shape of every array that is named in the statement at that line; "" if that cannot be told."""
+    try:
+        lines, first = inspect.getsourcelines(frame)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, SyntaxError, TypeError):
+        return ""
+    around = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)
+              and node.lineno <= line - max(first, 1) + 1 <= node.end_lineno]
+    if not around or isinstance(around[-1], ast.Raise):         # what is raised on purpose says what it has to say
+        return ""
+    shapes = {}
+    for node in ast.walk(around[-1]):
+        if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Load):
+            text = ast.unparse(node)
+            try:
+                value = eval(text, frame.f_globals, frame.f_locals)
+            except Exception:
+                continue
+            if isinstance(value, np.ndarray):
+                shapes[text] = value.shape
+    named = ", ".join(f"{text} is {shape}" for text, shape in shapes.items())
+    return f"(in {frame.f_code.co_name}, line {line}, `{ast.unparse(around[-1]).splitlines()[0]}`: {named})" if named else ""
 
 
 def _stirred(cell, rng):
@@ -380,6 +429,8 @@ class CellProblem:
     `arrays` maps (kind, name) to the array that the checker may change; `value(block)` is the loss as it is now.
     """
 
+    _room = None                # a run, whose arrays every later one uses
+
     def __init__(self, cell, xs, n_steps, batch, state, rng):
         self.cell = cell.astype("float64")
         if xs is None:
@@ -412,12 +463,20 @@ class CellProblem:
         other._name_arrays()
         return other
 
-    def _run(self, block):
+    def _start_for(self, block):
         own_start = block == ("parameter", "s") and self.cell.learned_state
-        return unroll(self.cell, self.xs, None if own_start else self.start)
+        return None if own_start else self.start
+
+    def _run(self, block):
+        return unroll(self.cell, self.xs, self._start_for(block))
 
     def value(self, block):
-        run = self._run(block)
+        """The loss. Of the hundreds of runs that a check needs, only the first checks its arguments and makes arrays."""
+        if self._room is None:
+            self._room = self._run(block)
+        run = self._room
+        with threads_for(run.n_multiplications):
+            run._forward(self.xs, self._start_for(block))
         terms = [(run.hs * self.weights).sum()]
         terms += [(a * weights).sum() for a, weights in zip(run.state, self.state_weights)]
         return _finite(sum(terms))
@@ -504,6 +563,8 @@ class ModelProblem:
     in every run. Running statistics do change from run to run, but nothing reads them then.
     """
 
+    _room = None
+
     def __init__(self, model, xs, targets, loss, n_steps, batch, state, training, rng):
         self.model, self.loss, self.targets = model.astype("float64"), loss, targets
         self.training, self.seed = training, int(rng.integers(2**32)) if training else None
@@ -542,14 +603,19 @@ class ModelProblem:
         other._name_arrays()
         return other
 
-    def _run(self, block):
+    def _run(self, block, out=None):
         own_start = block is not None and block[1].endswith(".s")
         if self.training and self.model.dropout:
             self.model.dropout.rng = np.random.default_rng(self.seed)
-        return self.model.forward(self.xs, None if own_start else self.start, training=self.training)
+        return self.model.forward(self.xs, None if own_start else self.start, out, training=self.training)
 
     def value(self, block):
-        return _finite(self.loss(self._run(block).outputs, self.targets)[0])
+        run = self._room = self._run(block, self._room)
+        return _finite(self.loss(run.outputs, self.targets)[0])
+
+    def judged(self):
+        """The outputs and targets that the loss is called with."""
+        return self._run(None).outputs, self.targets
 
     def derived(self):
         run = self._run(None)

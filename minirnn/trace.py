@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-SEE, KEEP = "__see__", "__keep__"
+SEE, KEEP, RECORDING = "__see__", "__keep__", "__recording__"
 
 
 class Expression(NamedTuple):
@@ -28,6 +28,13 @@ class Expression(NamedTuple):
     argument: int   # of a call with a single argument: which expression that is; −1 for anything else
     source: str     # the line, as it is written
     ancestor: int   # how far up the class's ancestors it stands; 0 for its own methods
+
+
+def plain(text):
+    """As one would say it: memo.i is i, self.R is R."""
+    for prefix in ("memo.", "self."):
+        text = text.removeprefix(prefix)
+    return text.replace("**2", "²").replace(" - ", " − ").replace(" * ", " · ")
 
 
 class Key(NamedTuple):
@@ -59,7 +66,8 @@ class Traced:
 
     def __init__(self, function, owner=None):
         self.expressions, self.variables, self.main_calls = [], {}, []
-        self._record, self._replaced, self._call, self._calls, self._reached = None, {}, 0, 0, {}
+        self._record, self._replaced, self._watched, self._call, self._calls, self._reached = None, {}, (), 0, 0, {}
+        self._recording = []                                    # true while values are noted: read by the traced code itself
         ancestors = owner.__mro__ if owner else ()
         own = next((k for k, c in enumerate(ancestors) if function in vars(c).values()), 0)
         self._main = self._traced(function, own)
@@ -79,6 +87,7 @@ class Traced:
     def run(self, call, replaced=None):
         """call(), which calls `function` as often as it likes, with some values replaced: Key -> what to hand on instead."""
         self._call, self._calls, self._reached, self.main_calls, self._replaced = 0, 0, {}, [], replaced or {}
+        self._watched = {key[0] for key in self._replaced}      # most expressions are not: they are let through at once
         try:
             return call()
         finally:
@@ -87,11 +96,13 @@ class Traced:
     def record(self, call, replaced=None):
         """Key -> the value (arrays only) that each expression had while `call()` ran."""
         self._record, self.variables = {}, {}
+        self._recording.append(True)
         try:
             self.run(call, replaced)
             return self._record
         finally:
             self._record = None
+            self._recording.clear()
 
     def __enter__(self):
         for place, name, _, traced in self._patches:
@@ -118,12 +129,13 @@ class Traced:
         marking = _Marking(definition.name, self.expressions, dict(enumerate(lines, max(first, 1))), ancestor)
         definition.body = marking.generic_visit(ast.Module(definition.body, [])).body
         # What the function knew from around it (closures, and the class that super() asks for) comes in as arguments.
-        made = ast.parse(f"def make({', '.join([*function.__code__.co_freevars, SEE, KEEP])}):\n    return {definition.name}")
+        around = ", ".join([*function.__code__.co_freevars, SEE, KEEP, RECORDING])
+        made = ast.parse(f"def make({around}):\n    return {definition.name}")
         made.body[0].body.insert(0, definition)
         namespace = {}
         exec(compile(ast.fix_missing_locations(made), inspect.getfile(function), "exec"), function.__globals__, namespace)
         around = [cell.cell_contents for cell in function.__closure__ or ()]
-        inner = namespace["make"](*around, self._see, self._keep)
+        inner = namespace["make"](*around, self._see, self._keep, self._recording)
         inner.__defaults__, inner.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
 
         def call(*args, **kwargs):
@@ -137,11 +149,12 @@ class Traced:
         return call
 
     def _keep(self, variables, line):
-        if self._record is not None:
-            self.variables.update({(self._call, name, line): value.copy() for name, value in variables.items()
-                                   if isinstance(value, np.ndarray) and value.dtype.kind == "f"})
+        self.variables.update({(self._call, name, line): value.copy() for name, value in variables.items()
+                               if isinstance(value, np.ndarray) and value.dtype.kind == "f"})
 
     def _see(self, k, value):
+        if self._record is None and k not in self._watched:
+            return value
         if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
             return value
         nth = self._reached.get((k, self._call), 0)
@@ -228,7 +241,7 @@ class _Marking(ast.NodeTransformer):
 
     def visit_Assign(self, node):
         node.value = self.visit(node.value)
-        kept = ast.parse(f"{KEEP}(locals(), {node.lineno})").body[0]
+        kept = ast.parse(f"{RECORDING} and {KEEP}(locals(), {node.lineno})").body[0]
         return [node, ast.copy_location(kept, node)]
 
     def visit_Lambda(self, node):

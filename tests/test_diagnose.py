@@ -7,12 +7,13 @@ import pytest
 from every_cell import awaken
 
 import minirnn
-from minirnn import FunctionCell, Memo, gradcheck
+from minirnn import FunctionCell, Memo, gradcheck, layers
 from minirnn.activations import sigmoid, tanh
 from minirnn.cells.cell import stack
 from minirnn.cells.elman import RNN
 from minirnn.cells.lstm import LSTM
 from minirnn.diagnose import diagnose
+from minirnn.model import Model, ModelRun
 
 D, H = 3, 4
 
@@ -307,6 +308,227 @@ def test_what_nothing_explains_is_not_guessed_at():
     finding = only_finding(rnn_cell(strange))
     assert finding.kind == "unexplained" and "instead of" in finding.sentence
     assert set(finding.parameters) == {"W", "R", "b"}
+
+
+# ---- what is carried from step to step -------------------------------------------------------------------------------
+
+class WithOwnCarry(LSTM):
+    """Keeps the gradient of c in the object, and adds it to the one that it is handed."""
+
+    def step(self, wx, old):
+        self.dc = 0
+        return super().step(wx, old)
+
+    def step_backward(self, dnew, old, new, memo):
+        da, (dh, dc) = super().step_backward((dnew[0], dnew[1] + self.dc), old, new, memo)
+        self.dc = dc
+        return da, (dh, dc)
+
+
+class UsesTheCarryOnce(LSTM):
+    """Takes what it is handed in the last step only."""
+
+    first = True
+
+    def step(self, wx, old):
+        self.first = True
+        return super().step(wx, old)
+
+    def step_backward(self, dnew, old, new, memo):
+        dnew, self.first = dnew if self.first else self.later(*dnew), False
+        return super().step_backward(dnew, old, new, memo)
+
+    def later(self, dh, dc):
+        return dh, 0 * dc
+
+
+class SwapsTheCarry(UsesTheCarryOnce):
+    def later(self, dh, dc):
+        return dc, dh
+
+
+@pytest.mark.parametrize("wrong, words", [
+    (WithOwnCarry, "the gradient of c arrives doubled"),
+    (UsesTheCarryOnce, "the gradient of c is lost on the way"),
+    (SwapsTheCarry, "the gradients of h and c arrive in each other's place"),
+])
+def test_what_is_lost_doubled_or_misplaced_between_two_right_steps_is_named(wrong, words):
+    diagnosis = diagnosis_of(awaken(wrong(D, H), np.random.default_rng(0)))
+    assert "wrong" not in diagnosis.matrix.values() and "each step alone is right" in str(diagnosis)
+    kept, carried = diagnosis.findings
+    assert kept.kind == "not repeatable" and f"self.{'dc' if wrong is WithOwnCarry else 'first'}" in kept.sentence
+    assert carried.kind == "carry" and words in carried.sentence and carried.wrong == ("old h", "old c")
+
+
+def test_a_value_of_the_last_step_that_is_used_at_every_step_is_named_with_its_attribute():
+    class KeepsItsGate(LSTM):
+        def step(self, wx, old):
+            new, memo = super().step(wx, old)
+            self.forget = memo.f
+            return new, memo
+
+        def step_backward(self, dnew, old, new, memo):
+            return super().step_backward(dnew, old, new, Memo(**{**vars(memo), "f": self.forget}))
+
+    diagnosis = diagnosis_of(awaken(KeepsItsGate(D, H), np.random.default_rng(0)))
+    finding, = diagnosis.findings
+    assert finding.kind == "of the last step" and "self.forget" in finding.sentence and "memo" in finding.sentence
+    assert "wrong" not in diagnosis.matrix.values()
+
+
+def test_a_function_that_keeps_a_value_outside_is_told_so_too():
+    kept = {}
+
+    def step(p, x, old):
+        kept["h"] = np.tanh(p["W"] @ x + p["R"] @ old[0] + p["b"])
+        return (kept["h"].copy(),), {}
+
+    finding = only_finding(rnn_cell(rnn_backward(da=lambda dh, h: dh * (1 - kept["h"].real**2)), step))
+    assert finding.kind == "of the last step" and "outside" in finding.sentence
+
+
+def test_a_buffer_that_a_cell_uses_again_is_no_mistake():
+    class Reuses(LSTM):
+        def step(self, wx, old):
+            new, memo = super().step(wx, old)
+            if getattr(self, "room", memo.f).shape != memo.f.shape or not hasattr(self, "room") or self.room.dtype != memo.f.dtype:
+                self.room = np.empty_like(memo.f)
+            self.room[...] = memo.f
+            memo.f = self.room
+            return new, memo
+
+    cell = awaken(Reuses(D, H), np.random.default_rng(0))
+    assert gradcheck(cell)
+    assert not diagnose(cell).findings
+
+
+def test_a_gradient_of_the_last_step_alone_is_told():
+    class LastStep(RNN):
+        def weight_gradients(self, dwxs, xs, olds, memos, grads):
+            dxs = super().weight_gradients(dwxs, xs, olds, memos, grads.like())
+            super().weight_gradients(dwxs[-1:], xs[-1:], tuple(old[-1:] for old in olds), memos, grads)
+            return dxs
+
+    findings = diagnosis_of(awaken(LastStep(D, H), np.random.default_rng(0))).findings
+    assert [finding.parameters for finding in findings] == [("W",), ("R",), ("b",)]
+    assert all("of the last step alone" in finding.sentence for finding in findings)
+
+
+def test_an_output_that_mixes_steps_is_told():
+    class Centred(RNN):
+        def output(self, hs):
+            return hs - hs.mean(axis=0)
+
+        def output_backward(self, douts, outs):
+            return douts - douts.mean(axis=0)
+
+    diagnosis = diagnose(Centred(D, H))
+    assert [(finding.kind, finding.method) for finding in diagnosis.findings] == [("mixes steps", "output")]
+
+
+@pytest.mark.parametrize("change, method", [
+    ({"output": lambda self, hs: np.tanh(hs), "output_backward": lambda self, douts, outs: douts}, "output_backward"),
+    ({"initial_state_backward": lambda self, dstate, grads: None}, "initial_state_backward"),
+])
+def test_a_mistake_before_the_first_step_or_after_the_last_is_found_there(change, method):
+    cell = type("Wrong", (RNN,), change)(D, H, learned_state=True)
+    finding, = diagnosis_of(cell).findings
+    assert finding.method == method
+
+
+# ---- a model's guilty part -------------------------------------------------------------------------------------------
+
+class NegativeCarry(RNN):
+    def step_backward(self, dnew, old, new, memo):
+        da, (dh,) = super().step_backward(dnew, old, new, memo)
+        return da, (-dh,)
+
+
+class NegativeHead(layers.Linear):
+    def backward(self, dys, xs, ys, grads):
+        return -super().backward(dys, xs, ys, grads)
+
+
+class ConstantNorm(layers.BatchNorm):
+    """As if mean and deviation were constants, in training too."""
+
+    def backward(self, dys, memo, grads):
+        x_hat = (memo.x - memo.mean) / memo.deviation
+        grads["gamma"] += (dys * x_hat).sum(axis=(0, 2))[:, None]
+        grads["beta"] += dys.sum(axis=(0, 2))[:, None]
+        return self.params["gamma"] / memo.deviation * dys
+
+
+class UnscaledDropout(layers.Dropout):
+    def backward(self, dys, memo, grads):
+        return dys * memo.kept
+
+
+class EmbeddingOfTheFirstStep(layers.Embedding):
+    def backward(self, dys, xs, ys, grads):
+        super().backward(dys[:1], xs[:1], ys[:1], grads)
+
+
+def halved_loss(outputs, targets, weights=None):
+    error = outputs - targets
+    return (error**2).mean(), error / error.size
+
+
+def model_of(part=None):
+    """Two cells with everything between them, one part of which is replaced by a wrong one."""
+    cells = [RNN(D, H, rng=1), (NegativeCarry if part == "cell2" else RNN)(H, H, rng=2)]
+    inputs = (EmbeddingOfTheFirstStep if part == "inputs" else layers.Embedding)(5, D)
+    model = Model(cells, 2, inputs=inputs, residual=True, normalise=True, dropout=0.3)
+    if part == "head":
+        model.head = NegativeHead(H, 2)
+    if part == "norm1":
+        model.norms[0] = ConstantNorm(H)
+    if part == "dropout":
+        model.dropout = UnscaledDropout(0.3)
+    return model
+
+
+@pytest.mark.parametrize("part, words", [
+    ("inputs", "E"), ("cell2", "wrong sign"), ("norm1", "x"), ("dropout", "0.7 times"), ("head", "wrong sign"),
+    ("loss", "halved")])
+def test_the_guilty_part_of_a_model_is_named(part, words):
+    loss = halved_loss if part == "loss" else minirnn.losses.mean_squared_error
+    report = gradcheck(model_of(part), loss=loss, training=True)
+    assert not report
+    diagnosis = report.diagnosis
+    assert [name for name, verdict in diagnosis.parts.items() if verdict == "wrong"] == [part]
+    assert list(diagnosis.parts) == ["inputs", "cell1", "norm1", "cell2", "norm2", "dropout", "head", "loss"]
+    finding, = diagnosis.findings
+    assert finding.method.startswith(part) and words in finding.sentence
+    assert f"{part} is wrong" in str(report) and part in report._repr_html_()
+    assert json.loads(json.dumps(report.as_dict()))["diagnosis"]["parts"][part] == "wrong"
+
+
+def test_two_guilty_parts_of_a_model_are_both_named():
+    model = model_of("head")
+    model.norms[1] = ConstantNorm(H)
+    diagnosis = gradcheck(model, training=True).diagnosis
+    assert {name for name, verdict in diagnosis.parts.items() if verdict == "wrong"} == {"norm2", "head"}
+    assert "norm2 and head are wrong" in diagnosis.summary()
+
+
+def test_a_model_whose_parts_are_right_but_badly_joined_is_told_so(monkeypatch):
+    right = ModelRun._backward_layer
+
+    def without_residual(self, i, dys, dstate, grads):
+        dxs, dstart = right(self, i, dys, dstate, grads)
+        return (dxs - dys if i else dxs), dstart
+
+    monkeypatch.setattr(ModelRun, "_backward_layer", without_residual)
+    diagnosis = gradcheck(model_of()).diagnosis
+    assert set(diagnosis.parts.values()) == {"ok"} and not diagnosis.findings
+    assert "how the model joins them" in diagnosis.summary()
+
+
+def test_a_right_model_passes_and_has_no_diagnosis():
+    for training in (False, True):
+        report = gradcheck(model_of(), training=training)
+        assert report and report.diagnosis is None
 
 
 # ---- the report ------------------------------------------------------------------------------------------------------

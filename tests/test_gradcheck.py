@@ -181,6 +181,38 @@ def test_the_users_own_error_says_what_shapes_it_arose_from():
         assert any("your step_backward" in note and "x (2, 3)" in note for note in caught.value.__notes__)
 
 
+@pytest.mark.skipif(not hasattr(Exception, "add_note"), reason="notes on errors came with Python 3.11")
+def test_numpys_own_error_is_told_with_the_shapes_in_its_line():
+    class Product(RNN):
+        def step_backward(self, dnew, old, new, memo):
+            da = dnew[0] * (1 - new[0]**2)
+            return da, (self.W @ da,)
+
+    class Sum(RNN):
+        def weight_gradients(self, dwxs, xs, olds, memos, grads):
+            grads["W"] += dwxs[0] @ olds[0][0].T
+            return self.W.T @ dwxs
+
+    with pytest.raises(ValueError) as caught:
+        gradcheck(Product(D, H))
+    note, = caught.value.__notes__
+    assert "in step_backward" in note and "self.W @ da" in note and "self.W is (4, 3), " not in note.split("`")[1]
+    assert "self.W is (4, 3)" in note and "da is (4, 3)" in note
+    with pytest.raises(ValueError) as caught:
+        gradcheck(Sum(D, H))
+    assert "dwxs[0] is (4, 3)" in caught.value.__notes__[0] and "olds[0][0] is (4, 3)" in caught.value.__notes__[0]
+
+
+def test_what_is_raised_on_purpose_gets_no_shapes():
+    class Raises(RNN):
+        def step_backward(self, dnew, old, new, memo):
+            raise ValueError("not written yet")
+
+    with pytest.raises(ValueError, match="not written yet") as caught:
+        gradcheck(Raises(D, H))
+    assert not getattr(caught.value, "__notes__", [])
+
+
 @pytest.mark.parametrize("wrong, kind, message", [
     (lambda da, dh, memo: (da, dh), TypeError, "expected a tuple of 1"),
     (lambda da, dh, memo: (da[:1], (dh,)), ValueError, "returned dwx with shape"),

@@ -1,0 +1,396 @@
+"""Which expression of a method is wrong? Each is given the value that would make every gradient right, if there is one.
+
+A backward pass is linear in every value that stands in it: its gradients are a base, plus a matrix times the change of
+that value. One linear system then says what the value would have had to be, and for most expressions that there is no
+such value: these are cleared. For the others `hypotheses.py` is asked how the right value could have become the wrong one.
+"""
+
+from itertools import combinations, zip_longest
+from typing import NamedTuple
+
+import numpy as np
+
+from . import trace
+from .hypotheses import Case, Explanation, Quantities, Quantity, explain, fits
+
+
+class Suspect(NamedTuple):
+    """An expression, or a variable wherever it is read: what may be wrong.
+
+    It may be reached several times. Each slot is a value and the keys that have it.
+    """
+
+    expression: trace.Expression
+    slots: list                 # of (keys, value)
+
+    @property
+    def size(self):
+        return sum(value.size for keys, value in self.slots)
+
+    def replaced(self, values):
+        return {key: value for (keys, _), value in zip(self.slots, values) for key in keys}
+
+
+class Seen:
+    """What every expression and variable was while a stage ran, and how each depends on the incoming gradient."""
+
+    def __init__(self, search, replaced, replaced_twice, repair=()):
+        self.repair, self.replaced, self._run = repair, replaced, search.stage.columns
+        self.traced, self.named, self.params = search.traced, search.named, search.cell.params
+        self.values = self.traced.record(lambda: self._run(self.traced.function, 1), replaced)
+        self.variables, self.main_calls = self.traced.variables, self.traced.main_calls
+        self._doubled = self.traced.record(lambda: self._run(self.traced.function, 2), replaced_twice)
+        self._doubled_variables = self.traced.variables
+        self._known = {}
+
+    def main(self, key):
+        """In which call of the stage's function, first, second, ..., a value was computed."""
+        return int(np.searchsorted(self.main_calls, key.call, side="right")) - 1
+
+    def degree(self, key):
+        return _degree(self.values[key], self._doubled.get(key))
+
+    def quantities(self, key):
+        """Everything that has a name in the same call as this key, once; and what can easily be made of it."""
+        times = self._times(key)
+        turn = key.call, times, key.nth if times > 1 else 0
+        if turn not in self._known:
+            self._known[turn] = Quantities(self._found(key, times))
+        return self._known[turn]
+
+    def _found(self, key, times):
+        found, texts = {}, {}
+
+        def add(text, value, degree, where="", **more):
+            if value.ndim == 3 and len(value) == 1:
+                value = value[0]
+            if value.ndim != 2 or value.size > 128 or not np.any(value) or degree is None:
+                return
+            same = degree, np.round(value, 12).tobytes(), value.shape
+            if texts.setdefault(text, same) != same:            # another value had the name: a variable that was set anew
+                text, more["is_name"] = f"{text} {where}", False
+                if texts.setdefault(text, same) != same:
+                    return
+            if same not in found or more.get("is_name", False) > found[same].is_name:
+                found[same] = Quantity(text, value, degree, **more)
+
+        values, variables = self._without(key)
+        for (call, name, line), value in variables.items():
+            if call == key.call:
+                add(name, value, _degree(value, self._doubled_variables.get((call, name, line))), f"of line {line}", is_name=True)
+        for other, value in values.items():
+            if other.call == key.call and not (times > 1 and self._times(other) == times and other.nth != key.nth):
+                expression = self.traced.expressions[other.expression]      # (in a loop only of the same turn)
+                add(trace.plain(expression.text), value, self.degree(other), f"of line {expression.line}", is_name=expression.is_name)
+        main = self.main(key)
+        named = self.named[main] if 0 <= main < len(self.named) else []     # whether the method reads it or not
+        for text, value, degree, is_derivative in named:
+            if not is_derivative:
+                add(text, value, degree, "of the step", is_name=True)
+        plain = [q for q in found.values() if q.degree == 0 and q.is_name]
+        for text, q, *_ in plain:
+            add(f"(1 − {text})", 1 - q, 0)
+            add(f"(1 − {text}²)", 1 - q**2, 0, is_derivative=True)
+            add(f"{text}(1 − {text})", q * (1 - q), 0, is_derivative=True)
+        for text, value, degree, is_derivative in named:
+            if is_derivative and not any(fits(q.value.shape, value.shape) and np.abs(q.value - value).max() < 1e-7
+                                         for q in found.values()):
+                add(text, value, 0, is_derivative=True)
+        for one, other in combinations(plain, 2):
+            if one.value.shape == other.value.shape:
+                add(f"({one.text} − {other.text})", one.value - other.value, 0, is_sum=True)
+        for q in [q for q in found.values() if q.degree == 1]:
+            for name, matrix in [*self.params.items(), *self.params.stacked.items()]:
+                if matrix.ndim == 2 and matrix.shape[1] > 1 and q.value.shape[-2] == matrix.shape[0]:
+                    add(f"{name}ᵀ {q.text}" if q.is_name else f"{name}ᵀ ({q.text})", matrix.T @ q.value, 1)
+        return found.values()
+
+    def _without(self, key):
+        """The values and variables that do not come from what is repaired in this call: naming those would say nothing."""
+        own = {k: 1.37 * value + 0.11 for k, value in dict(self.repair).items() if k.call == key.call}
+        if not own:
+            return self.values, self.variables
+        shaken = self.traced.record(lambda: self._run(self.traced.function, 1), self.replaced | own)
+        other = self.traced.variables
+        return ({k: value for k, value in self.values.items() if k in shaken and np.array_equal(value, shaken[k])},
+                {k: value for k, value in self.variables.items() if k in other and np.array_equal(value, other[k])})
+
+    def _times(self, key):
+        times = 1
+        while trace.Key(key.expression, key.call, times) in self.values:
+            times += 1
+        return times
+
+
+class Search:
+    """The wrong expressions of one stage: those which, put right, make the stage's gradients right."""
+
+    def __init__(self, stage, steps):
+        self.stage, self.tolerance, self.cell = stage, steps.tolerance, steps.cell
+        self.named = stage.named() if stage.named else []
+        self.traced = trace.Traced(stage.function, stage.owner)
+        truth = stage.column_truth
+        self.blocks = list(truth)
+        ends = np.cumsum([0, *(truth[block].size for block in self.blocks)])
+        self.slices = {block: slice(*pair) for block, pair in zip(self.blocks, zip(ends, ends[1:]))}
+        self.truth = self._flat(truth)
+        self.scales = np.ones_like(self.truth)
+        for block in self.blocks:
+            size = np.abs(truth[block]).max(initial=0)
+            self.scales[self.slices[block]] = max(size, 1e-3 * np.abs(self.truth).max())
+
+    def _flat(self, gradients):
+        return np.concatenate([np.asarray(gradients[block], float).ravel() for block in self.blocks])
+
+    def run(self, replaced):
+        return self.traced.run(lambda: self._flat(self.stage.columns(self.traced.function, 1)), replaced)
+
+    def wrong(self, found):
+        bad = ~(np.abs(found - self.truth) <= self.tolerance * self.scales)
+        return {block for block in self.blocks if bad[self.slices[block]].any()}
+
+    def findings(self):
+        """A list of (explanation, expression, blocks that it makes wrong), and the blocks that stay unexplained."""
+        found, replaced, twice = [], {}, {}
+        with self.traced, np.errstate(all="ignore"):
+            wrong = self.wrong(self.run({}))
+            while wrong and len(found) < 5:
+                self.seen = Seen(self, replaced, twice)
+                self._twice = twice
+                best = self._best(replaced, wrong)
+                if best is None:
+                    break
+                explanation, suspect, repair, wrong = best
+                twice = twice | self._doubled(repair)
+                replaced = replaced | repair
+                found.append((explanation, suspect.expression, self._changed(self.run({}), self.run(repair), self.tolerance)))
+        return found, wrong
+
+    def _changed(self, after, before, tolerance=1e-12):
+        moved = ~(np.abs(after - before) <= tolerance * self.scales)
+        return {block for block in self.blocks if moved[self.slices[block]].any()}
+
+    def _best(self, replaced, wrong):
+        """The best explained way to make some of `wrong` right and nothing else wrong: all of it, if possible."""
+        self._effects_of, self._cheapest = {}, {}
+        base, ways, beyond = self.run(replaced), self._swaps(replaced, wrong), []
+        for suspect in self._suspects():
+            if suspect.size > 128 or any(key in replaced for keys, _ in suspect.slots for key in keys):
+                continue
+            changed = self._reach(suspect, replaced, base)
+            if changed & wrong and changed <= wrong:
+                ways += self._ways(suspect, changed, replaced, wrong, base)
+            elif changed & wrong:
+                beyond.append((suspect, changed))
+        # What also reaches gradients that are right is rarely to blame: looked at where the others do not explain it all.
+        if all(left for *_, left in ways):
+            partly = not ways
+            for suspect, changed in beyond:
+                if partly or wrong <= changed:
+                    ways += self._ways(suspect, changed, replaced, wrong, base, partly)
+        if not ways:
+            return None
+        fewest = min(len(left) for *_, left in ways)
+        return min((way for way in ways if len(way[3]) == fewest),
+                   key=lambda way: (way[0].cost, way[1].expression.ancestor, way[1].expression.size))
+
+    def _swaps(self, replaced, wrong):
+        """Ways of the kind that two names of one statement stand in each other's place."""
+        read = {}                                               # statement -> name -> [(key, value)]
+        for key, value in self.seen.values.items():
+            expression = self.traced.expressions[key.expression]
+            if expression.is_name and key not in replaced:
+                read.setdefault((expression.function, expression.statement), {}).setdefault(expression.text, []).append(
+                    (key, value))
+        ways = []
+        for names in read.values():
+            for one, other in combinations(names, 2):
+                values = [{(key.call, key.nth): value for key, value in names[name]} for name in (one, other)]
+                if any(values[0][at].shape != values[1][at].shape for at in values[0].keys() & values[1].keys()):
+                    continue
+                repair = {key: values[1 - k][key.call, key.nth] for k, name in enumerate((one, other))
+                          for key, _ in names[name] if (key.call, key.nth) in values[1 - k]}
+                left = self._left(repair, replaced, wrong) if repair else None
+                if left is not None:
+                    slots = [([key], value) for key, value in names[one]]
+                    suspect = Suspect(self.traced.expressions[names[one][0][0].expression], slots)
+                    ways.append((Explanation(1.4, "exchanged", f"`{one}` and `{other}` stand in each other's place"),
+                                 suspect, repair, left))
+        return ways
+
+    def _doubled(self, repair):
+        """The repair for twice the incoming gradient."""
+        return {key: value if self.seen.degree(key) == 0 else 2 * value for key, value in repair.items()}
+
+    def _suspects(self):
+        """Every expression, with all the times that it was reached; and every variable that is read more than once."""
+        by_expression, by_variable = {}, {}
+        for key, value in self.seen.values.items():
+            expression = self.traced.expressions[key.expression]
+            by_expression.setdefault(key.expression, []).append(([key], value))
+            if expression.text.isidentifier():
+                calls = by_variable.setdefault((expression.function, expression.text), {}).setdefault(key.call, {})
+                calls.setdefault(value.tobytes(), []).append((key, value))
+        found = [Suspect(self.traced.expressions[k], slots) for k, slots in by_expression.items()]
+        for calls in by_variable.values():
+            for nth in range(max(map(len, calls.values()))):    # the variable's nth value in each call
+                groups = [list(values.values())[nth] for values in calls.values() if len(values) > nth]
+                if any(len(group) > 1 for group in groups):
+                    slots = [([key for key, _ in group], group[0][1]) for group in groups]
+                    found.append(Suspect(self.traced.expressions[slots[0][0][0].expression], slots))
+        return found
+
+    def _reach(self, suspect, replaced, base):
+        """The blocks that change with the suspect."""
+        shaken = suspect.replaced([1.37 * value + 0.11 for keys, value in suspect.slots])
+        return self._changed(self.run(replaced | shaken), base)
+
+    def _ways(self, suspect, changed, replaced, wrong, base, partly=True):
+        """(explanation, suspect, repair, what is then still wrong) for one suspect, which changes those blocks.
+
+        With `partly`, also those that make only some of what is wrong right, as one of several mistakes would.
+        """
+        values, ways, mended = [value for keys, value in suspect.slots], [], set()
+        for explanation, needed in self._direct(suspect):
+            repair = suspect.replaced(needed)
+            left = self._left(repair, replaced, wrong)
+            if left is not None:
+                ways.append((explanation, suspect, repair, left))
+        single = [{block} for block in self.blocks if partly and len(wrong) > 1 and block in changed & wrong]
+        for target in [wrong] * (wrong <= changed) + single:
+            if target <= mended:                                # with the same values as another
+                continue
+            solved = self._solve(suspect, values, replaced, base, wrong - target)
+            if solved is None:
+                continue
+            needed, known = solved
+            repair = suspect.replaced(needed)
+            left = self._left(repair, replaced, wrong)
+            if left is None:
+                continue
+            mended |= wrong - left
+            limit = min([cost for n, cost in self._cheapest.items() if n <= len(left)], default=np.inf)
+            found = self._explanations(suspect, needed, known, limit, replaced, repair)
+            ways += [(explanation, suspect, repair, left) for explanation in found]
+            cheapest = [self._cheapest.get(len(left), np.inf), *(explanation.cost for explanation in found)]
+            self._cheapest[len(left)] = min(cheapest)
+            if not left:
+                break
+        return ways
+
+    def _direct(self, suspect):
+        """(explanation, values) of hypotheses that are tried as they are: where no linear system can say what was needed."""
+        code, values = suspect.expression.text, [value for keys, value in suspect.slots]
+        if all(value.ndim == 2 and value.shape[0] == value.shape[1] for value in values):
+            yield Explanation(0.4, "transposed", f"`{code}` should be transposed"), [value.T for value in values]
+        if not suspect.expression.is_name:
+            return
+        yield Explanation(0.5, "sign", f"`{code}` has the wrong sign"), [-value for value in values]
+        by_slot = []
+        for keys, value in suspect.slots:
+            degree = self.seen.degree(keys[0])
+            by_slot.append({q.text: q.value for q in self.seen.quantities(keys[0])
+                            if q.is_name and q.value.shape == value.shape and degree in (q.degree, None)})
+        for text in by_slot[0]:
+            if text != trace.plain(code) and all(text in named for named in by_slot):
+                yield (Explanation(1.35, "exchanged", f"`{code}` stands where {text} belongs"),
+                       [named[text] for named in by_slot])
+
+    def _explanations(self, suspect, needed, known, limit, replaced, repair):
+        """Those that hold each time that the suspect was reached.
+
+        Where that was in several calls, one may feed another: what each would compute is seen with the others repaired.
+        """
+        seen, common = self.seen, None
+        if len({keys[0].call for keys, _ in suspect.slots}) > len(seen.main_calls):
+            seen = Seen(self, replaced | repair, self._twice | self._doubled(repair), repair)
+        for (keys, value), need, where in zip(suspect.slots, needed, known):
+            value = seen.values[keys[0]]
+            where = where & ((value != 0) | (np.abs(need) > 1e-13))        # 0 where 0 is needed says nothing
+            if not where.any():
+                continue
+            case = Case(suspect.expression.text, value.shape, where, value[where], need[where],
+                        seen.quantities(keys[0]), max(self.tolerance, 1e-7), seen.degree(keys[0]), suspect.expression.is_name)
+            found = {explanation.phrase: explanation for explanation in explain(case, limit)}
+            same = found if common is None else {phrase: e for phrase, e in common.items() if phrase in found}
+            if not same and common:                             # not in the same words, but of the same kind
+                kinds = {e.kind for e in found.values()}
+                same = {phrase: e._replace(cost=e.cost + 0.3) for phrase, e in common.items() if e.kind in kinds}
+            common = same
+            if not common:
+                return []
+        return list((common or {}).values())
+
+    def _left(self, repair, replaced, wrong):
+        """What is still wrong with this repair; None if nothing is gained, or something is lost."""
+        left = self.wrong(self.run(replaced | repair))
+        return left if left < wrong else None
+
+    def _solve(self, suspect, values, replaced, base, ignored):
+        """The values that would make everything right but the ignored blocks, and where in them that is determined.
+
+        A backward pass is linear in each of its values, so one linear system says it; where a method is called several
+        times, and one call feeds another, a few Newton steps do.
+        """
+        counted = np.ones(len(base), bool)
+        for block in ignored:
+            counted[self.slices[block]] = False
+        key = tuple(tuple(keys) for keys, _ in suspect.slots)
+        if key not in self._effects_of:
+            self._effects_of[key] = self._effects(suspect, values, replaced, base)
+        effects, needed, cuts = self._effects_of[key][counted], values, np.cumsum([v.size for v in values])[:-1]
+        known = np.abs(effects).max(axis=0) > 1e-12
+        if not known.any() or known.sum() > len(effects):
+            return None
+        error = ((self.truth - base) / self.scales)[counted]
+        one_call = len({keys[0].call for keys, _ in suspect.slots}) <= len(self.seen.main_calls)
+        for turn in range(6):
+            change, _, rank, _ = np.linalg.lstsq(effects[:, known], error, rcond=1e-11)
+            if rank < known.sum():
+                return None
+            unmet = np.abs(effects[:, known] @ change - error).max()
+            if one_call and unmet > 10 * self.tolerance * max(1, np.abs(error).max()):
+                return None
+            changes = np.zeros(len(known))
+            changes[known] = change
+            needed = [value + c.reshape(value.shape) for value, c in zip(needed, np.split(changes, cuts))]
+            after = self.run(replaced | suspect.replaced(needed))
+            left = ((self.truth - after) / self.scales)[counted]
+            if np.abs(left).max() <= 10 * self.tolerance:
+                return needed, [where.reshape(value.shape) for value, where in zip(values, np.split(known, cuts))]
+            if one_call or not np.abs(left).max() < 0.7 * np.abs(error).max():
+                return None
+            effects, error = self._effects(suspect, needed, replaced, after)[counted], left
+        return None
+
+    def _effects(self, suspect, values, replaced, base):
+        """How everything depends on each element of the suspect: (gradients, elements)."""
+        effects = np.zeros((len(base), sum(value.size for value in values)))
+        n_calls = len(self.seen.main_calls)
+        column_of = np.arange(len(base)) % n_calls              # each call of the stage's function gives a column of its own
+        by_call = {}                                            # so one element of each call is changed at a time
+        for k, ((keys, _), value) in enumerate(zip(suspect.slots, values)):
+            at = by_call.setdefault(self.seen.main(keys[0]), [])
+            at += [(k, element) for element in range(value.size)]
+        firsts = np.cumsum([0, *(value.size for value in values)])
+        for together in zip_longest(*by_call.values()):
+            others, scales = list(values), {}
+            for call, place in zip(by_call, together):
+                if place is not None:
+                    k, element = place
+                    scales[call] = max(np.abs(values[k]).max(), 1e-3)
+                    others[k] = values[k].copy()
+                    others[k].flat[element] += scales[call]
+            difference = self.run(replaced | suspect.replaced(others)) - base
+            for call, place in zip(by_call, together):
+                if place is not None:
+                    own = column_of == call
+                    effects[own, firsts[place[0]] + place[1]] = difference[own] / scales[call]
+        return effects / self.scales[:, None]
+
+
+def _degree(value, twice):
+    """1 if twice the incoming gradient made the value twice as large, 0 if it changed nothing, None otherwise."""
+    if twice is None or twice.shape != value.shape:
+        return None
+    return 0 if np.array_equal(value, twice) else 1 if np.allclose(2 * value, twice, rtol=1e-9) else None
