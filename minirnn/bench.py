@@ -145,15 +145,23 @@ def _kept_bytes(name, size, segment):
     T, B, _, H = size
     states, memo, outs = kept(name)
     if segment is None or segment >= T:
-        return H * B * ((states + memo + outs) * T + states)
+        return H * B * ((states + memo + outs) * T + states) + T * object_bytes(name)
     n_segments = -(-T // segment)                               # and the outputs, since h is not kept for all steps
-    return H * B * ((outs or 4) * T + (states + memo) * segment + states * (n_segments + 1))
+    arrays = H * B * ((outs or 4) * T + (states + memo) * segment + states * (n_segments + 1))
+    return arrays + segment * object_bytes(name)
+
+
+def object_bytes(name):
+    """About what Python's own objects take for each step, beside the numbers: a memo, and an array for each name in it."""
+    n_arrays = kept(name).memo // 4
+    return 400 + 130 * n_arrays if n_arrays else 160
 
 
 def _work_bytes(name, size, segment):
     """At most what a run works in, which does not grow with T: some arrays of K steps, and some of the parameters' size."""
     n_steps = max(1, min(segment or size.T, CHUNK // (4 * size.H * size.B)))
-    return 16 * n_steps * max(size.H, size.D) * size.B * 4 + 4 * _parameter_bytes(name, size) + 2**19
+    n_shares = blas_threads() or 1                              # at most; each has gradients of its own
+    return 16 * n_steps * max(size.H, size.D) * size.B * 4 + (3 + n_shares) * _parameter_bytes(name, size) + 2**19
 
 
 def _parameter_bytes(name, size):

@@ -475,7 +475,7 @@ class CellProblem:
         if self._room is None:
             self._room = self._run(block)
         run = self._room
-        with threads_for(run.n_multiplications):
+        with threads_for([self.cell], run.batch):
             run._forward(self.xs, self._start_for(block))
         terms = [(run.hs * self.weights).sum()]
         terms += [(a * weights).sum() for a, weights in zip(run.state, self.state_weights)]

@@ -101,7 +101,7 @@ def train(model, task, *, steps=1000, batch=32, optimizer="adam", lr=None, clip=
     elif lr is not None:
         raise ValueError(f"lr is {lr!r} beside an optimizer that has its own: expected only one of them")
     history = History()
-    with threads_for(batch * max(cell.n_params for cell in model.cells)):
+    with threads_for(model.cells, batch):
         _train(history, model, task, steps, batch, optimizer, clip, clip_norm, until, checks.generator(rng), callback)
     return history
 

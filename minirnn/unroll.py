@@ -7,20 +7,24 @@ What makes it fast is here, so that no cell needs to know of it:
 
 - The matrix products that do not depend on the state are done for K steps at a time: W x before those steps, and the
   sums da x^T and da h^T after them. Fewer, larger products keep the processor busier than many small ones.
-- A run keeps its arrays, and `out=` writes into them again. Asking the operating system for fresh memory in every
-  training step costs as much as the forward pass itself.
-- Arrays of a few hundred kilobytes, which every step makes and drops, are served from memory that the process already
-  has (see `np.empty` below), for the same reason.
-- Small products run on one thread (see `threads.py`).
+- A run keeps its arrays, and `out=` uses them again. Asking the operating system for fresh memory in every training step
+  costs as much as the forward pass itself. What a step noted is kept as it is, without a copy; the next run's step makes
+  its own and lets the old one go.
+- Arrays of a few hundred kilobytes, which every step makes, are served from memory that the process already has (see
+  `np.empty` below), for the same reason.
+- The columns of a wide batch are shared among the processor's cores, a thread each, and small networks run on a single
+  thread (see `threads.py`).
 - A gradient that vanishes does not stop at zero. It passes through numbers too small for the processor's fast path
   (subnormals), where each operation takes many times as long. They are set to zero every few steps.
 """
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from . import checks
 from .cells.cell import Memo
-from .threads import threads_for
+from .threads import n_shares, threads_for
 
 CHUNK = 2**20       # pre-activations held at once: K steps' worth. Small enough for the cache, large enough for products
 
@@ -81,7 +85,7 @@ def unroll(cell, xs, state=None, out=None, *, segment=None, progress=None):
     elif out.segment != segment:
         raise ValueError(f"out keeps segments of {out.segment} steps, expected those of {segment} that are asked for")
     out._progress = progress or (lambda done, n_steps: None)
-    with threads_for(out.n_multiplications):
+    with threads_for([cell], out.batch):
         out._forward(xs, state)
     return out
 
@@ -111,90 +115,59 @@ class Run:
         self.cell, self.n_steps, self.batch, self.segment = cell, n_steps, batch, segment
         self.n_chunk = max(1, min(segment, CHUNK // (4 * cell.n_hidden * batch)))
         shape = (cell.n_hidden, batch)
-        self._states = {name: np.empty((segment + 1, *shape), cell.dtype) for name in cell.state_names}
+        self._states = {name: np.zeros((segment + 1, *shape), cell.dtype) for name in cell.state_names}
         self._starts = [np.empty((-(-n_steps // segment), *shape), cell.dtype) for _ in cell.state_names]
-        self._memos = None              # name -> (segment, ..., B), made when the first step has shown its memo
-        self._outs = None               # (T, H, B), where the outputs are not simply all the states h
-        self._dwxs = None               # (G, K, B), work space of the backward pass
-        self._in_room = None            # which segment the states and memos are those of
-
-    @property
-    def n_multiplications(self):
-        """In the largest product of a step: a rough measure, all of the cell's parameters times the columns."""
-        return self.cell.n_params * self.batch
+        h = self._states["h"][:1]
+        shows_h = cell.output(h) is h and segment == n_steps    # then the outputs are the states h, which are kept anyway
+        self._outs = None if shows_h else np.empty((n_steps, *shape), cell.dtype)
+        edges = np.linspace(0, batch, n_shares(cell, batch) + 1).astype(int)
+        self._shares = [Share(slice(*pair), self) for pair in zip(edges, edges[1:])]
+        self._shown = {}                # name -> what run[name] gave
 
     # ---- forward -----------------------------------------------------------------------------------------------------
 
     def _forward(self, xs, state):
         self.xs, self._own_start = xs, state is None
-        old = self.cell.initial_state(self.batch) if state is None else state
-        for s in range(len(self._starts[0])):
-            for kept, value in zip(self._starts, old):          # a copy: the caller's arrays may be those of this very run
-                kept[s] = value
-            self._forward_segment(s, keep_outs=True)
-            old = tuple(kept[self._steps(s).stop - s * self.segment] for kept in self._states.values())
+        self._shown.clear()
+        for kept, value in zip(self._starts, self.cell.initial_state(self.batch) if state is None else state):
+            kept[0] = value                                     # a copy: the caller's arrays may be those of this very run
+        for k, share in enumerate(self._shares):
+            share.cell = self.cell.twin() if k else self.cell   # what a method leaves in the object is its thread's own
+        self._each(lambda share, tick: share.forward(xs[..., share.columns], self.n_chunk, tick))
         self.hs = _read_only(self._states["h"][1:] if self._outs is None else self._outs)
-        self.state = tuple(_read_only(a.copy() if len(self._starts[0]) > 1 else a) for a in old)
+        last = self.n_steps - (len(self._starts[0]) - 1) * self.segment
+        ends = [kept[last] for kept in self._states.values()]   # of the last segment, whose room other segments will need
+        self.state = tuple(_read_only(a.copy() if self.segment < self.n_steps else a) for a in ends)
         self.start = tuple(_read_only(kept[0]) for kept in self._starts)
 
-    def _steps(self, s):
-        """The steps of segment s, as a slice."""
-        return slice(s * self.segment, min((s + 1) * self.segment, self.n_steps))
+    def _each(self, call):
+        """call(share, tick) for every share of the columns, each on a thread of its own: a list of what they return."""
+        first, *others = self._shares
+        if not others:
+            return [call(first, self._progress)]
+        failed, settings = [], np.geterr()
 
-    def _forward_segment(self, s, keep_outs=False):
-        """The steps of segment s, from its start, into the room for one segment."""
-        cell, steps, states = self.cell, self._steps(s), list(self._states.values())
-        for kept, start in zip(states, self._starts):
-            kept[0] = start[s]
-        old = tuple(start[s].copy() for start in self._starts)
-        for first in range(steps.start, steps.stop, self.n_chunk):
-            wxs = cell.input_terms(self.xs[first:min(first + self.n_chunk, steps.stop)])
-            for t, wx in enumerate(wxs, first - steps.start):
-                new, memo = cell.step(wx, old)
-                if self._memos is None:
-                    self._make_room(new, memo)
-                for kept, value in zip(states, new):
-                    kept[t + 1] = value
-                for name, value in vars(memo).items():
-                    self._memos[name][t] = value
-                old = new
-            if keep_outs:
-                self._keep_outs(first, self._states["h"][t + 2 - len(wxs):t + 2])
-                self._progress(first + len(wxs), self.n_steps)
-        self._in_room = s
+        def tick(done, n_steps):
+            if failed:
+                raise KeyboardInterrupt("another thread has stopped")
 
-    def _keep_outs(self, first, h):
-        outs = self.cell.output(h)
-        if outs is not h or self.segment < self.n_steps:
-            if self._outs is None:
-                self._outs = np.empty((self.n_steps, *h.shape[1:]), h.dtype)
-            self._outs[first:first + len(h)] = outs
+        def alone(share):
+            with np.errstate(**settings):
+                return call(share, tick)
 
-    def _make_room(self, new, memo):
-        """After the first step: is it what the contract says? Then room for T of them."""
-        cell = self.cell
-        if not isinstance(new, tuple) or len(new) != len(cell.state_names):
-            raise ValueError(f"step returned {_described(new)} as the new state, expected a tuple of "
-                             f"{len(cell.state_names)}: ({', '.join(cell.state_names)})")
-        for name, value in zip(cell.state_names, new):
-            if np.shape(value) != (cell.n_hidden, self.batch):
-                raise ValueError(f"step returned {name} with shape {np.shape(value)}, expected "
-                                 f"{(cell.n_hidden, self.batch)} (hidden units, batch)")
-            if value.dtype != cell.dtype:
-                raise TypeError(f"step returned {name} as {value.dtype}, the cell computes in {cell.dtype}")
-        if not isinstance(memo, Memo):
-            raise TypeError(f"step returned {_described(memo)} as the memo, expected a Memo")
-        self._memos = {}
-        for name, value in vars(memo).items():
-            if not isinstance(value, np.ndarray):
-                raise TypeError(f"step noted {name} as {_described(value)}, expected an array")
-            self._memos[name] = np.empty((self.segment, *value.shape), value.dtype)
+        with ThreadPoolExecutor(len(others)) as pool:
+            waiting = [pool.submit(alone, share) for share in others]
+            try:
+                return [call(first, self._progress), *(other.result() for other in waiting)]
+            except BaseException:
+                failed.append(True)
+                raise
 
     # ---- reading -----------------------------------------------------------------------------------------------------
 
     @property
     def names(self):
-        return list(dict.fromkeys([*self._states, *self._memos, *self.cell.derived]))
+        return list(dict.fromkeys([*self._states, *self._shares[0].noted, *self.cell.derived]))
 
     def __getitem__(self, name):
         if name in self.names and self.segment < self.n_steps:
@@ -202,8 +175,10 @@ class Run:
                              f"(segment={self.segment}); run.hs, run.state and run.start are there")
         if name in self._states:
             return _read_only(self._states[name][1:])
-        if name in self._memos:
-            return _read_only(self._memos[name])
+        if name in self._shares[0].noted:
+            if name not in self._shown:
+                self._shown[name] = np.concatenate([getattr(Steps(share.memos), name) for share in self._shares], axis=-1)
+            return _read_only(self._shown[name])
         if name in self.cell.derived:
             return self.cell.derived[name](self)
         raise KeyError(f"the run has no {name!r}, expected one of {', '.join(self.names)}")
@@ -234,37 +209,135 @@ class Run:
             carried = tuple(np.zeros((cell.n_hidden, self.batch), cell.dtype) for _ in cell.state_names)
         else:
             carried = _checked_state("dstate", dstate, cell, self.batch)
-        with threads_for(self.n_multiplications):
+        with threads_for([cell], self.batch):
             return self._backward(dhs, carried)
 
     def _backward(self, dhs, carried):
-        cell, dxs, grads = self.cell, np.empty_like(self.xs), self.cell.params.like()
-        for s in reversed(range(len(self._starts[0]))):
-            steps = self._steps(s)
-            if self._in_room != s:
-                self._forward_segment(s)
-            for first in reversed(range(steps.start, steps.stop, self.n_chunk)):
-                chunk = slice(first, min(first + self.n_chunk, steps.stop))
-                carried, dxs[chunk] = self._backward_chunk(chunk, steps.start, dhs, carried, grads)
-                self._progress(self.n_steps - first, self.n_steps)
+        dxs = np.empty_like(self.xs)
+        (grads, carried), *others = self._each(lambda share, tick: share.backward(
+            dhs[..., share.columns], tuple(a[:, share.columns] for a in carried), dxs[..., share.columns], self.n_chunk, tick))
+        for theirs, _ in others:
+            grads.flat += theirs.flat
+        if others:
+            carried = tuple(np.concatenate(pieces, axis=1) for pieces in zip(carried, *(pieces for _, pieces in others)))
         if self._own_start:
-            cell.initial_state_backward(carried, grads)
+            self.cell.initial_state_backward(carried, grads)
         return dxs, grads, carried
 
-    def _backward_chunk(self, chunk, room_start, dhs, carried, grads):
+
+class Share:
+    """Some of a batch's columns, through the whole sequence and back. This is the loop over time.
+
+    An example never reads another example of its batch, so shares can go through the sequence at the same time, a thread
+    each, and need not wait for each other before the end. Where one share is enough, it has all the columns.
+
+    Its states are views of the run's, so that nobody has to put them together. The memos are kept as `step` returned
+    them, without a copy.
+    """
+
+    def __init__(self, columns, run):
+        self.columns, self.n_steps, self.segment = columns, run.n_steps, run.segment
+        self.states, self.starts = [[a[..., columns] for a in arrays] for arrays in (run._states.values(), run._starts)]
+        self.outs = None if run._outs is None else run._outs[..., columns]
+        self.memos = [None] * run.segment
+        self.noted = ()                 # the names in a memo
+        self.copied = ()                # those of them that must be copied
+        self._n_seen = 0                # how many steps were looked at
+        self._dwxs = None               # (G, K, B), work space of the backward pass
+        self._in_room = None            # which segment the states and memos are those of
+
+    def forward(self, xs, n_chunk, tick):
+        self.xs = xs
+        for s in range(len(self.starts[0])):
+            self._segment(s, n_chunk, tick)
+            if s + 1 < len(self.starts[0]):
+                for kept, start in zip(self.states, self.starts):
+                    start[s + 1] = kept[self.segment]
+
+    def _steps(self, s):
+        """The steps of segment s, as a slice."""
+        return slice(s * self.segment, min((s + 1) * self.segment, self.n_steps))
+
+    def _segment(self, s, n_chunk, tick=None):
+        """The steps of segment s, from its start, into the room for one segment."""
+        cell, steps, states, memos = self.cell, self._steps(s), self.states, self.memos
+        for kept, start in zip(states, self.starts):
+            kept[0] = start[s]
+        old = tuple(start[s].copy() for start in self.starts)
+        for first in range(steps.start, steps.stop, n_chunk):
+            wxs = cell.input_terms(self.xs[first:min(first + n_chunk, steps.stop)])
+            for t, wx in enumerate(wxs, first - steps.start):
+                new, memo = cell.step(wx, old)
+                if self._n_seen < 2:
+                    self._look_at(new, memo)
+                for name in self.copied:
+                    setattr(memo, name, getattr(memo, name).copy())
+                for kept, value in zip(states, new):
+                    kept[t + 1] = value
+                memos[t] = memo
+                old = new
+            if tick:
+                if self.outs is not None:
+                    self.outs[first:first + len(wxs)] = cell.output(states[0][t + 2 - len(wxs):t + 2])
+                tick(first + len(wxs), self.n_steps)
+        self._in_room = s
+
+    def _look_at(self, new, memo):
+        """Is the first step what the contract says? And which of the arrays that it noted can be kept without a copy?
+
+        Not a part of a larger array, for the rest would be kept with it. And not what the next step uses again.
+        """
+        noted, self._n_seen = vars(memo), self._n_seen + 1
+        if self._n_seen == 2:
+            reused = any(np.may_share_memory(a, b) for a, b in zip(self._first.values(), noted.values()))
+            self.copied = tuple(noted) if reused else tuple(name for name, a in noted.items() if _is_part(a, noted))
+            del self._first
+            return
+        self._check(new, memo)
+        self._first, self.copied, self.noted = dict(noted), tuple(noted), tuple(noted)
+
+    def _check(self, new, memo):
+        cell, shape = self.cell, self.states[0].shape[1:]
+        if not isinstance(new, tuple) or len(new) != len(cell.state_names):
+            raise ValueError(f"step returned {_described(new)} as the new state, expected a tuple of "
+                             f"{len(cell.state_names)}: ({', '.join(cell.state_names)})")
+        for name, value in zip(cell.state_names, new):
+            if np.shape(value) != shape:
+                raise ValueError(f"step returned {name} with shape {np.shape(value)}, expected {shape} (hidden units, batch)")
+            if value.dtype != cell.dtype:
+                raise TypeError(f"step returned {name} as {value.dtype}, the cell computes in {cell.dtype}")
+        if not isinstance(memo, Memo):
+            raise TypeError(f"step returned {_described(memo)} as the memo, expected a Memo")
+        for name, value in vars(memo).items():
+            if not isinstance(value, np.ndarray):
+                raise TypeError(f"step noted {name} as {_described(value)}, expected an array")
+
+    def backward(self, dhs, carried, dxs, n_chunk, tick):
+        """The gradients of the parameters and of the initial state; that of the inputs goes into dxs."""
+        grads = self.cell.params.like()
+        for s in reversed(range(len(self.starts[0]))):
+            steps = self._steps(s)
+            if self._in_room != s:
+                self._segment(s, n_chunk)
+            for first in reversed(range(steps.start, steps.stop, n_chunk)):
+                chunk = slice(first, min(first + n_chunk, steps.stop))
+                carried, dxs[chunk] = self._backward_chunk(chunk, steps.start, dhs[chunk], carried, grads, n_chunk)
+                tick(self.n_steps - first, self.n_steps)
+        return grads, carried
+
+    def _backward_chunk(self, chunk, room_start, dhs, carried, grads, n_chunk):
         """K steps in reverse: the gradients of the state before them and of their inputs; adds to `grads`."""
-        cell, states = self.cell, list(self._states.values())
-        dhs = cell.output_backward(dhs[chunk], self.hs[chunk])
+        cell, states, memos = self.cell, self.states, self.memos
         room = slice(chunk.start - room_start, chunk.stop - room_start)
+        dhs = cell.output_backward(dhs, states[0][room.start + 1:room.stop + 1] if self.outs is None else self.outs[chunk])
         new = tuple(kept[room.stop] for kept in states)
         for k in reversed(range(len(dhs))):
             t = room.start + k
             old = tuple([kept[t] for kept in states])
-            memo = Memo(**{name: kept[t] for name, kept in self._memos.items()})
             dh, *others = carried
-            dwx, carried = cell.step_backward((dh + dhs[k], *others), old, new, memo)
-            if self._dwxs is None:
-                self._dwxs = np.empty((len(dwx), self.n_chunk, self.batch), cell.dtype)
+            dwx, carried = cell.step_backward((dh + dhs[k], *others), old, new, memos[t])
+            if self._dwxs is None or self._dwxs.shape[1] < len(dhs):
+                self._dwxs = np.empty((len(dwx), n_chunk, dwx.shape[1]), cell.dtype)
             self._dwxs[:, k] = dwx
             if k % FLUSH == 0:
                 carried = _flushed(carried)
@@ -272,8 +345,25 @@ class Run:
         # Laid out as (G, K, B), the K steps stand side by side: `columns` then needs no copy.
         dwxs = self._dwxs[:, :len(dhs)].transpose(1, 0, 2)
         olds = tuple(kept[room] for kept in states)
-        memos = Memo(**{name: kept[room] for name, kept in self._memos.items()})
-        return carried, cell.weight_gradients(dwxs, self.xs[chunk], olds, memos, grads)
+        return carried, cell.weight_gradients(dwxs, self.xs[chunk], olds, Steps(memos[room]), grads)
+
+
+class Steps(Memo):
+    """The memos of many steps as one, with time in front. A name is put together when it is asked for."""
+
+    def __init__(self, memos):
+        vars(self)["memos"] = memos
+
+    def __getattr__(self, name):
+        found = np.stack([getattr(memo, name) for memo in vars(self)["memos"]])
+        setattr(self, name, found)
+        return found
+
+
+def _is_part(array, noted):
+    """Whether an array is a view of a larger one, of which not all is among what was noted."""
+    whole = array if array.base is None else array.base
+    return getattr(whole, "nbytes", 0) > sum(a.nbytes for a in noted.values() if a is whole or a.base is whole)
 
 
 def _flushed(arrays):

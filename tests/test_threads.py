@@ -1,9 +1,17 @@
-"""Small products on one thread, and everything as it was afterwards."""
+"""Small products on one thread, wide batches in shares, and everything as it was afterwards."""
 
+import contextlib
+import os
+import sys
+import threading
+
+import numpy as np
 import pytest
+from every_cell import CASES, awaken, label
 
 import minirnn
-from minirnn.threads import SMALL, blas_threads, threads_for
+from minirnn import threads
+from minirnn.threads import COLUMNS, LENGTH, SMALL, blas_threads, n_shares, threads_for
 
 
 @pytest.fixture
@@ -11,7 +19,6 @@ def two_threads(monkeypatch):
     """BLAS on two threads, as nobody had wished for another number."""
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    from minirnn import threads
     if threads._openblas() is None:
         pytest.skip("NumPy has a BLAS whose threads cannot be counted")
     get, put = threads._openblas()
@@ -23,23 +30,53 @@ def two_threads(monkeypatch):
     put(before)
 
 
+class Sized:
+    """What is asked of a cell."""
+
+    def __init__(self, n_params, n_hidden=1):
+        self.n_params, self.n_hidden = n_params, n_hidden
+
+
 def test_a_small_product_runs_on_one_thread_and_a_large_one_as_before(two_threads):
-    with threads_for(SMALL):
+    with threads_for([Sized(SMALL)], 1):
         assert blas_threads() == 1
     assert blas_threads() == 2
-    with threads_for(SMALL + 1):
+    with threads_for([Sized(1), Sized(SMALL + 1)], 1):
         assert blas_threads() == 2
 
 
+def test_columns_are_shared_where_there_are_enough_and_then_every_product_has_one_thread(two_threads):
+    H = LENGTH // COLUMNS
+    wide = Sized(SMALL, H)
+    assert n_shares(wide, 2 * COLUMNS) == 2
+    assert n_shares(wide, 2 * COLUMNS - 1) == 1                     # too narrow
+    assert n_shares(Sized(SMALL, H - 1), 2 * COLUMNS) == 1          # too short
+    assert n_shares(Sized(SMALL // 80, H), 80) == 1                 # small
+    with threads_for([wide], 2 * COLUMNS):
+        assert blas_threads() == 1
+        assert n_shares(wide, 2 * COLUMNS) == 2                     # asked again inside
+    assert blas_threads() == 2
+
+
 def test_the_number_of_threads_comes_back_after_an_error(two_threads):
-    with pytest.raises(KeyboardInterrupt), threads_for(1):
+    with pytest.raises(KeyboardInterrupt), threads_for([Sized(1)], 1):
         raise KeyboardInterrupt
+    assert blas_threads() == 2
+
+
+def test_the_number_of_threads_comes_back_after_blocks_that_overlap(two_threads):
+    one, two = threads_for([Sized(1)], 1), threads_for([Sized(1)], 1)
+    one.__enter__()
+    two.__enter__()
+    one.__exit__(None, None, None)
+    assert blas_threads() == 1
+    two.__exit__(None, None, None)
     assert blas_threads() == 2
 
 
 def test_what_the_user_asked_for_is_left_alone(two_threads, monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
-    with threads_for(1):
+    with threads_for([Sized(1)], 1):
         assert blas_threads() == 2
 
 
@@ -48,3 +85,157 @@ def test_training_a_small_network_uses_one_thread(two_threads):
     minirnn.train(minirnn.make_model(task, "rnn", 3), task, steps=2, batch=2,
                   callback=lambda *given: seen.append(blas_threads()))
     assert seen == [1, 1] and blas_threads() == 2
+
+
+# ---- shares of the columns -------------------------------------------------------------------------------------------
+
+T, D, H, B = 7, 3, 4, 5
+
+
+@pytest.fixture
+def in_shares(monkeypatch):
+    """in_shares(n): within it, every batch is divided among n threads."""
+    @contextlib.contextmanager
+    def divided(n):
+        with monkeypatch.context() as patched:
+            patched.setattr(sys.modules["minirnn.unroll"], "n_shares", lambda cell, batch: n)
+            yield
+    return divided
+
+
+def everything(run, dhs, dstate=None):
+    """All that a run shows and gives back, by name."""
+    dxs, grads, dstart = run.backward(dhs, dstate)
+    found = {"hs": run.hs, "dxs": dxs, "grads": grads.flat} | {name: run[name] for name in run.names}
+    return found | {f"state {k}": a for k, a in enumerate(run.state)} | {f"dstart {k}": a for k, a in enumerate(dstart)}
+
+
+@pytest.mark.parametrize("name, options", CASES, ids=label)
+def test_shares_of_the_columns_give_what_all_columns_together_give(name, options, in_shares):
+    rng = np.random.default_rng(0)
+    cell = awaken(minirnn.make_cell(name, D, H, rng=rng, dtype="float64", learned_state=True, **options), rng)
+    xs, dhs = rng.normal(size=(T, D, B)), rng.normal(size=(T, H, B))
+    start = cell.random_state(rng, B)
+    dstate = tuple(rng.normal(size=(H, B)) for _ in start)
+    for given in (None, start):
+        together = everything(minirnn.unroll(cell, xs, given), dhs, dstate)
+        for n in (2, 3):
+            with in_shares(n):
+                run = minirnn.unroll(cell, xs, given)
+                assert len(run._shares) == n
+                for _ in range(2):                                  # and once more, in the same arrays
+                    for key, a in everything(run, dhs, dstate).items():
+                        np.testing.assert_allclose(a, together[key], rtol=1e-11, atol=1e-13, err_msg=key)
+                    minirnn.unroll(cell, xs, given, out=run)
+                segmented = minirnn.unroll(cell, xs, given, segment=3)
+                np.testing.assert_allclose(segmented.hs, together["hs"], rtol=1e-12, atol=1e-14)
+                np.testing.assert_allclose(segmented.backward(dhs, dstate)[1].flat, together["grads"], rtol=1e-11, atol=1e-13)
+
+
+class KeepsALog(minirnn.CELLS["rnn"]):
+    """Keeps what backward needs in the object, in lists: it only works if nobody else runs the same object."""
+
+    def __init__(self, *sizes, **options):
+        super().__init__(*sizes, **options)
+        self.kept = []
+
+    def step(self, wx, old):
+        new, memo = super().step(wx, old)
+        self.kept.append(new)
+        return new, memo
+
+    def step_backward(self, dnew, old, new, memo):
+        return super().step_backward(dnew, old, self.kept.pop(), memo)
+
+
+def function_cell():
+    rng = np.random.default_rng(0)
+
+    def step(p, x, old):
+        return (np.tanh(p["W"] @ x + p["R"] @ old[0]),), {}
+
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        da = dnew[0] * (1 - new[0]**2)
+        grads["W"] += da @ x.T
+        grads["R"] += da @ old[0].T
+        return p["W"].T @ da, (p["R"].T @ da,)
+
+    return minirnn.FunctionCell(step, step_backward, {"W": rng.normal(size=(H, D)), "R": rng.normal(size=(H, H))}, n_in=D,
+                                n_hidden=H)
+
+
+@pytest.mark.parametrize("make", [lambda: KeepsALog(D, H, dtype="float64"), function_cell])
+def test_a_cell_that_keeps_something_in_the_object_is_right_in_shares_too(make, in_shares):
+    cell, rng = make(), np.random.default_rng(1)
+    xs, dhs = rng.normal(size=(T, D, B)), rng.normal(size=(T, H, B))
+    dxs, grads, _ = minirnn.unroll(cell, xs).backward(dhs)
+    with in_shares(2):
+        dxs_2, grads_2, _ = minirnn.unroll(cell, xs).backward(dhs)
+    np.testing.assert_allclose(dxs_2, dxs, rtol=1e-12)
+    np.testing.assert_allclose(grads_2.flat, grads.flat, rtol=1e-12)
+
+
+class FailsElsewhere(minirnn.CELLS["rnn"]):
+    """Fails in every thread, or in every thread but the one that it was made in."""
+
+    everywhere = False
+
+    def step(self, wx, old):
+        if self.everywhere or threading.current_thread() is not threading.main_thread():
+            raise ZeroDivisionError("in a step")
+        return super().step(wx, old)
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_an_error_in_any_share_comes_through(everywhere, in_shares):
+    cell = FailsElsewhere(D, H)
+    cell.everywhere = everywhere
+    with in_shares(2), pytest.raises(ZeroDivisionError, match="in a step"):
+        minirnn.unroll(cell, np.zeros((T, D, B)))
+
+
+def test_an_interrupted_share_stops_the_others(in_shares):
+    """Progress is told by the caller's own thread; an error there ends the other thread at its next piece of the sequence."""
+    seen = []
+
+    class Counts(minirnn.CELLS["rnn"]):
+        def step(self, wx, old):
+            if threading.current_thread() is not threading.main_thread():
+                seen.append(1)
+                interrupted.wait(10)
+            return super().step(wx, old)
+
+    interrupted = threading.Event()
+
+    def progress(done, n_steps):
+        assert threading.current_thread() is threading.main_thread() and n_steps == 40
+        threading.Timer(0.2, interrupted.set).start()
+        raise KeyboardInterrupt
+
+    with in_shares(2), pytest.raises(KeyboardInterrupt):
+        minirnn.unroll(Counts(D, H), np.zeros((40, D, B)), segment=4, progress=progress)
+    assert 0 < len(seen) <= 8
+
+
+def test_numpys_error_settings_hold_in_every_share(in_shares):
+    class Overflows(minirnn.CELLS["rnn"]):
+        def step(self, wx, old):
+            np.exp(np.full(3, 1e4))
+            return super().step(wx, old)
+
+    with in_shares(2), np.errstate(over="ignore"):
+        minirnn.unroll(Overflows(D, H), np.zeros((T, D, B)))
+    with in_shares(2), np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        minirnn.unroll(Overflows(D, H), np.zeros((T, D, B)))
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core")
+def test_a_wide_network_runs_in_shares_by_itself(two_threads):
+    cell = minirnn.make_cell("gru", 2, 128)
+    xs = np.random.default_rng(0).normal(size=(3, 2, 160)).astype("float32")
+    run = minirnn.unroll(cell, xs)
+    assert [share.columns for share in run._shares] == [slice(0, 80), slice(80, 160)]
+    dxs, grads, _ = run.backward(np.ones_like(run.hs))
+    assert blas_threads() == 2 and run.hs.flags.c_contiguous and dxs.shape == xs.shape
+    alone = minirnn.unroll(cell, np.ascontiguousarray(xs[..., :80]))
+    np.testing.assert_allclose(run.hs[..., :80], alone.hs, atol=1e-6)

@@ -1,5 +1,9 @@
 """The loop over time: pieces, buffers, repeatability, and what it says to bad input."""
 
+import copy
+import pickle
+import tracemalloc
+
 import numpy as np
 import pytest
 from every_cell import CASES, awaken, label
@@ -69,10 +73,72 @@ def test_segments_give_the_gradients_of_the_whole(name, options):
 def test_segments_keep_memory_that_grows_with_the_root_of_the_length():
     def kept(T, segment):
         run = minirnn.unroll(minirnn.make_cell("lstm", 1, 8), np.zeros((T, 1, 4), "float32"), segment=segment)
-        arrays = [*run._states.values(), *run._memos.values(), *run._starts]
+        memos = [a for share in run._shares for memo in share.memos for a in vars(memo).values()]
+        arrays = [*run._states.values(), *memos, *run._starts]
         return sum(a.nbytes for a in arrays) / (8 * 4 * 4)
     assert kept(10_000, None) == 2 * 10_001 + 5 * 10_000 + 2
     assert kept(10_000, 100) == 2 * 101 + 5 * 100 + 2 * 100
+
+
+@pytest.mark.parametrize("name, options", CASES, ids=label)
+def test_what_is_kept_of_a_step_keeps_nothing_else_alive(name, options):
+    """A gate may be a view of a larger array, which lives as long as the view: it may only hold what is kept."""
+    cell, xs, _ = prepared(name, options)
+    run = minirnn.unroll(cell, xs)
+    whole, kept = {}, 0
+    for memo in run._shares[0].memos[1:]:
+        for a in vars(memo).values():
+            base = a if a.base is None else a.base
+            whole[id(base)] = base.nbytes
+            kept += a.nbytes
+    assert sum(whole.values()) <= kept
+
+
+class Reuses(minirnn.CELLS["lstm"]):
+    """Notes its forget gate in an array that every step uses again."""
+
+    def step(self, wx, old):
+        new, memo = super().step(wx, old)
+        if not hasattr(self, "room"):
+            self.room = np.empty_like(memo.f)
+        self.room[...] = memo.f
+        memo.f = self.room
+        return new, memo
+
+
+def test_what_a_cell_notes_in_the_same_array_at_every_step_is_copied():
+    rng = np.random.default_rng(0)
+    cell, right = Reuses(D, H, dtype="float64"), minirnn.make_cell("lstm", D, H, dtype="float64")
+    xs, dhs = rng.normal(size=(T, D, B)), rng.normal(size=(T, H, B))
+    run, expected = minirnn.unroll(cell, xs), minirnn.unroll(right, xs)
+    np.testing.assert_array_equal(run["f"], expected["f"])
+    np.testing.assert_array_equal(run.backward(dhs)[1].flat, expected.backward(dhs)[1].flat)
+
+
+def test_a_run_in_old_arrays_shows_its_own_gates():
+    cell, xs, _ = prepared("lstm", {})
+    run = minirnn.unroll(cell, xs)
+    before = run["f"]
+    minirnn.unroll(cell, -xs, out=run)
+    np.testing.assert_array_equal(run["f"], minirnn.unroll(cell, -xs)["f"])
+    np.testing.assert_array_equal(before, minirnn.unroll(cell, xs)["f"])
+
+
+def test_memory_does_not_grow_over_a_thousand_training_steps():
+    task = minirnn.make_task("parity", length=5)
+    model, sizes = minirnn.make_model(task, "lstm-peephole", 8), []
+
+    def count(step, loss, metrics):
+        if step in (100, 1000):
+            arrays = tracemalloc.take_snapshot().filter_traces([tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)])
+            sizes.append(sum(trace.size for trace in arrays.traces))
+
+    tracemalloc.start()
+    try:
+        minirnn.train(model, task, steps=1000, batch=4, callback=count)
+    finally:
+        tracemalloc.stop()
+    assert len(sizes) == 2 and 0 < sizes[1] <= sizes[0]         # of arrays: the history, which is none, does grow
 
 
 def test_a_segmented_run_says_that_it_keeps_no_gates():
@@ -158,6 +224,19 @@ def test_gradients_that_vanish_do_not_become_subnormal():
     run.backward(dhs)
     np.testing.assert_allclose(seen[:600], 0.9**np.arange(600), rtol=1e-4)
     assert seen[-1] == 0 and not any(0 < size < np.finfo("float32").tiny for size in seen)
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, copy.copy, lambda cell: pickle.loads(pickle.dumps(cell))])
+@pytest.mark.parametrize("name, options", CASES[::5], ids=label)
+def test_a_copied_cell_computes_with_the_parameters_that_it_shows(name, options, again):
+    cell, xs, _ = prepared(name, options)
+    other = again(cell)
+    np.testing.assert_array_equal(minirnn.unroll(other, xs).hs, minirnn.unroll(cell, xs).hs)
+    assert (again is copy.copy) == np.shares_memory(other.params.flat, cell.params.flat)
+    other.params.flat[...] = 0.1
+    for a in other.params.stacked.values():
+        assert np.shares_memory(a, other.params.flat)
+    assert not np.array_equal(minirnn.unroll(other, xs).hs, minirnn.unroll(prepared(name, options)[0], xs).hs)
 
 
 def test_float64_input_to_a_float32_cell_is_computed_in_float32():

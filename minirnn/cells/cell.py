@@ -73,6 +73,9 @@ class Parameters(Mapping):
     def __repr__(self):
         return "\n".join(f"{name:10} {'×'.join(map(str, a.shape)):>10}  {a.dtype}" for name, a in self.items())
 
+    def __reduce__(self):                       # copied or unpickled, the views must again be views
+        return _parameters, (type(self), self.layout, self.flat)
+
     @property
     def flats(self):
         """The vectors that an optimiser updates: here, the one."""
@@ -83,9 +86,20 @@ class Parameters(Mapping):
         return Parameters(self.layout, dtype or self.flat.dtype)
 
 
+def _parameters(kind, layout, flat):
+    params = kind(layout, flat.dtype)
+    params.flat[...] = flat
+    return params
+
+
 def columns(a):
     """(K, rows, B) -> (rows, K·B): K steps side by side, as if they were one large batch."""
     return a.transpose(1, 0, 2).reshape(a.shape[1], -1)
+
+
+def with_one(xs):
+    """(K, D, B) -> (K, D + 1, B), with 1 below x: a bias is a weight of an input that is always 1."""
+    return np.concatenate([xs, np.ones_like(xs[:, :1])], axis=1)
 
 
 class Cell:
@@ -154,9 +168,9 @@ class Cell:
 
     def input_terms(self, xs):
         """W x + b for K steps at once: (K, D, B) -> (K, G, B). Gates that have no bias stand last."""
-        wxs = self.W @ xs
-        wxs[:, :len(self.b)] += self.b
-        return wxs
+        weights = np.zeros((len(self.W), self.n_in + 1), self.dtype)
+        weights[:, :-1], weights[:len(self.b), -1:] = self.W, self.b
+        return weights @ with_one(xs)
 
     def weight_gradients(self, dwxs, xs, olds, memos, grads):
         """Add the weights' gradients over K steps to `grads`.
@@ -173,10 +187,11 @@ class Cell:
         Returns:
             dxs: (K, D, B), the gradient with respect to the inputs.
         """
-        da, x, h = columns(dwxs), columns(xs), columns(olds[0])
-        grads.stacked["W"] += da @ x.T
+        da, x, h = columns(dwxs), columns(with_one(xs)), columns(olds[0])
+        dweights = da @ x.T
+        grads.stacked["W"] += dweights[:, :-1]
+        grads.stacked["b"] += dweights[:len(self.b), -1:]
         grads.stacked["R"] += da[-len(self.R):] @ h.T
-        grads.stacked["b"] += da[:len(self.b)].sum(axis=1, keepdims=True)
         return self.W.T @ dwxs
 
     # ---- the state before the first step -----------------------------------------------------------------------------
@@ -240,6 +255,18 @@ class Cell:
         cell._bind(self.params.like(cell.dtype))
         cell.params.flat[...] = self.params.flat
         return cell
+
+    def twin(self):
+        """A cell with the very same parameters, and with copies of whatever else it keeps: for another thread."""
+        own = [self.params, *self.params.values()]
+        return copy.deepcopy(self, {id(a): a for a in own})
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name not in self.params.stacked}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._bind(self.params)
 
     def _bind(self, params):
         self.params = params
