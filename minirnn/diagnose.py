@@ -15,7 +15,6 @@ is one, it is compared with what the named quantities of the step could make of 
 value put right, gave every gradient as the numeric derivative has it. If nothing fits, that is what is said.
 """
 
-import copy
 import html
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
@@ -23,11 +22,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import trace
 from .cells.cell import Cell, Memo
 from .cells.function import FunctionCell
 from .search import Search
-from .stages import BATCH, CENTRAL, STEPS, Overwritten, Steps, copies, gradient, layer_stage, loss_stage, stages
-from .unroll import unroll
+from .stages import BATCH, CENTRAL, STEPS, Steps, TwoSteps, copies, layer_stage, loss_stage, shadow, stages
 
 LARGE = 3000                # parameters: above it, a sample of each block is checked and no line is looked for
 SAMPLE = 60
@@ -69,50 +68,107 @@ class Finding:
     source: str = ""            # the line, as it is written
 
 
+class Verdicts:
+    """A matrix: is the derivative of each component of a later state right, by everything that it may depend on?
+
+    Attributes:
+        title: what the steps are. rows, columns: names of what was differentiated by, and of the components.
+        verdict: (row, column) -> "ok", "wrong" or "none" (there is no path, and the derived gradient says so too).
+        error: (row, column) -> largest relative error.
+    """
+
+    def __init__(self, title, columns):
+        self.title, self.rows, self.columns, self.verdict, self.error = title, [], list(columns), {}, {}
+
+    def judge(self, row, column, derived, numeric, tolerance, smallest):
+        """Compare two arrays; what is less than `smallest` counts as 0."""
+        if row not in self.rows:
+            self.rows.append(row)
+        size = max(np.abs(numeric).max(initial=0), np.abs(derived).max(initial=0))
+        error = np.abs(numeric - derived).max(initial=0)
+        fine = error <= tolerance * size + smallest
+        self.verdict[row, column] = "wrong" if not fine else "ok" if size > smallest else "none"
+        self.error[row, column] = float(error / size) if size > 0 else 0.0
+
+    def wrong(self):
+        """(rows, columns) that have something wrong in them."""
+        bad = [place for place, verdict in self.verdict.items() if verdict == "wrong"]
+        return [name for name in self.rows if name in dict(bad)], [name for name in self.columns if name in {c for _, c in bad}]
+
+    def as_dict(self):
+        """For JSON: lists, a row after the other."""
+        lists = {name: [[found[row, column] for column in self.columns] for row in self.rows]
+                 for name, found in (("matrix", self.verdict), ("errors", self.error))}
+        return {"rows": self.rows, "columns": self.columns, **lists}
+
+    def __str__(self):
+        marks = {"ok": "ok", "wrong": "WRONG", "none": "·"}
+        lines = [[f"{self.title}, d of → by ↓", *self.columns]]
+        lines += [[row, *(marks[self.verdict[row, column]] for column in self.columns)] for row in self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines)]
+        return "\n".join("  " + "  ".join(f"{t:<{w}}" for t, w in zip(line, widths)).rstrip() for line in lines)
+
+    def picture(self):
+        """A drawing (SVG): a cross on orange where it is wrong, a dot where there is no path."""
+        left, top, width, height = 14 + 8 * max(map(len, self.rows)), 26, 64, 20
+        parts = []
+        for i, column in enumerate(self.columns):
+            parts.append(f"<text x='{left + width * (i + .5)}' y='18' text-anchor='middle'>{html.escape(column)}</text>")
+        for j, row in enumerate(self.rows):
+            y = top + height * j
+            parts.append(f"<text x='{left - 8}' y='{y + 14}' text-anchor='end'>{html.escape(row)}</text>")
+            for i, column in enumerate(self.columns):
+                verdict, x = self.verdict[row, column], left + width * i
+                fill, mark = {"ok": ("#cfe5f2", "ok"), "wrong": ("#d55e00", "✗"), "none": ("#f4f4f4", "·")}[verdict]
+                ink = "white" if verdict == "wrong" else "black"
+                parts.append(f"<rect x='{x}' y='{y}' width='{width - 2}' height='{height - 2}' fill='{fill}'/>"
+                             f"<text x='{x + width / 2 - 1}' y='{y + 14}' text-anchor='middle' fill='{ink}'>{mark}"
+                             f"<title>{html.escape(row)}, {html.escape(column)}: {self.error[row, column]:.1e}</title></text>")
+        size = left + width * len(self.columns) + 4, top + height * len(self.rows) + 4
+        return (f"<svg xmlns='http://www.w3.org/2000/svg' width='{size[0]}' height='{size[1]}' font-size='12' "
+                f"font-family='sans-serif' role='img' aria-label='verdicts of {self.title}' style='background:white'>"
+                f"{''.join(parts)}</svg>")
+
+
 class Diagnosis:
     """What is wrong with a cell's backward pass: `findings`, and the matrix of verdicts of single steps.
 
     Attributes:
         subject: what was looked at.
-        rows, columns: names of what was differentiated by, and of the components of the new state.
-        matrix: (row, column) -> "ok", "wrong" or "none" (there is no path, and the derived gradient says so too).
-        errors: (row, column) -> largest relative error.
+        one_step: the `Verdicts` of single steps. Its rows and columns are also here, and its verdicts and errors as
+            `matrix` and `errors`.
+        two_steps: where each step alone is right, the `Verdicts` of the last state by the first, two steps earlier.
         findings: a list of `Finding`; those that nothing explains are of the kind "unexplained".
         notes: what else is worth knowing, a list of sentences.
     """
 
-    def __init__(self, subject, rows, columns, matrix, errors, findings, notes):
-        self.subject, self.rows, self.columns = subject, rows, columns
-        self.matrix, self.errors, self.findings, self.notes = matrix, errors, findings, notes
+    def __init__(self, subject, one_step, two_steps, findings, notes):
+        self.subject, self.one_step, self.two_steps, self.findings, self.notes = subject, one_step, two_steps, findings, notes
+        self.rows, self.columns, self.matrix, self.errors = one_step.rows, one_step.columns, one_step.verdict, one_step.error
+
+    @property
+    def _matrices(self):
+        return [verdicts for verdicts in (self.one_step, self.two_steps) if verdicts]
 
     def as_dict(self):
         """For JSON."""
-        return {"subject": self.subject, "rows": self.rows, "columns": self.columns,
-                "matrix": [[self.matrix[row, column] for column in self.columns] for row in self.rows],
-                "errors": [[self.errors[row, column] for column in self.columns] for row in self.rows],
+        return {"subject": self.subject, **self.one_step.as_dict(), "two_steps": self.two_steps and self.two_steps.as_dict(),
                 "findings": [asdict(finding) for finding in self.findings], "notes": list(self.notes)}
 
     def summary(self):
         """At most ten lines: what a teaching assistant would say."""
-        wrong = [cell for cell, verdict in self.matrix.items() if verdict == "wrong"]
-        if wrong:
-            columns = [c for c in self.columns if any(cell[1] == c for cell in wrong)]
-            rows = [r for r in self.rows if any(cell[0] == r for cell in wrong)]
+        rows, columns = self.one_step.wrong()
+        if rows:
             lines = [f"{self.subject}: one step alone is already wrong, from {' and '.join(columns)} to {_few(rows)}."]
+        elif any(finding.kind == "not for complex numbers" for finding in self.findings):
+            lines = [f"{self.subject}: each step alone is right, by central differences."]
         else:
             lines = [f"{self.subject}: each step alone is right; the fault is in what is carried or added up over steps."]
-            if any(finding.kind == "not for complex numbers" for finding in self.findings):
-                lines = [f"{self.subject}: each step alone is right, by central differences."]
-        lines += _told(self.findings)
-        return "\n".join([*lines, *("  " + note for note in self.notes[:10 - len(lines)])])
+        return "\n".join([*lines, *_told(self.findings), *("  " + note for note in self.notes)][:10])
 
     def table(self):
-        """The matrix of verdicts as text."""
-        marks = {"ok": "ok", "wrong": "WRONG", "none": "·"}
-        lines = [["one step, d of → by ↓", *self.columns]]
-        lines += [[row, *(marks[self.matrix[row, column]] for column in self.columns)] for row in self.rows]
-        widths = [max(map(len, column)) for column in zip(*lines)]
-        return "\n".join("  " + "  ".join(f"{t:<{w}}" for t, w in zip(line, widths)).rstrip() for line in lines)
+        """The matrices of verdicts as text."""
+        return "\n\n".join(map(str, self._matrices))
 
     def __str__(self):
         return f"{self.summary()}\n\n{self.table()}"
@@ -123,25 +179,8 @@ class Diagnosis:
         return f"<pre>{html.escape(self.summary())}</pre>{self.picture()}"
 
     def picture(self):
-        """The matrix of verdicts as a drawing (SVG): a cross on orange where it is wrong, a dot where there is no path."""
-        left, top, width, height = 14 + 8 * max(map(len, self.rows)), 26, 64, 20
-        parts = []
-        for i, column in enumerate(self.columns):
-            parts.append(f"<text x='{left + width * (i + .5)}' y='18' text-anchor='middle'>{html.escape(column)}</text>")
-        for j, row in enumerate(self.rows):
-            y = top + height * j
-            parts.append(f"<text x='{left - 8}' y='{y + 14}' text-anchor='end'>{html.escape(row)}</text>")
-            for i, column in enumerate(self.columns):
-                verdict, x = self.matrix[row, column], left + width * i
-                fill, mark = {"ok": ("#cfe5f2", "ok"), "wrong": ("#d55e00", "✗"), "none": ("#f4f4f4", "·")}[verdict]
-                ink = "white" if verdict == "wrong" else "black"
-                parts.append(f"<rect x='{x}' y='{y}' width='{width - 2}' height='{height - 2}' fill='{fill}'/>"
-                             f"<text x='{x + width / 2 - 1}' y='{y + 14}' text-anchor='middle' fill='{ink}'>{mark}"
-                             f"<title>{html.escape(row)}, {html.escape(column)}: {self.errors[row, column]:.1e}</title></text>")
-        size = left + width * len(self.columns) + 4, top + height * len(self.rows) + 4
-        return (f"<svg xmlns='http://www.w3.org/2000/svg' width='{size[0]}' height='{size[1]}' font-size='12' "
-                f"font-family='sans-serif' role='img' aria-label='verdicts of single steps' style='background:white'>"
-                f"{''.join(parts)}</svg>")
+        """The matrices of verdicts as drawings (SVG)."""
+        return " ".join(verdicts.picture() for verdicts in self._matrices)
 
 
 class ModelDiagnosis:
@@ -226,7 +265,7 @@ def diagnose(cell, report=None, rng=0):
         if large and array.size > SAMPLE:
             where[block] = np.sort(rng.choice(array.size, SAMPLE, replace=False))
     slopes = {block: steps.derivatives(block, indices) for block, indices in where.items()}
-    rows, columns, matrix, errors = _matrix(steps, slopes, where)
+    one_step, two_steps = _of_one_step(steps, slopes, where), None
 
     findings, notes = _conduct(steps, report), []
     stateful = any(finding.kind in ("not repeatable", "of the last step") for finding in findings)
@@ -238,16 +277,15 @@ def diagnose(cell, report=None, rng=0):
     if not large and not stateful:                              # (of a method that is another each time, no line can be said)
         for stage in stages(steps, slopes, rng):
             findings += _stage_findings(stage, steps)
-    each_is_right = "wrong" not in matrix.values() and report is not None and not report
-    if each_is_right and (stateful or not findings):
-        carried = _carried(steps)
-        if carried and carried.kind != "unexplained":
-            findings.append(carried)
-        elif carried and not findings:
-            notes.append(carried.sentence)
-    if each_is_right and not findings:
-        findings.append(_of_many_steps(steps, report))
-    return Diagnosis(_title(cell), rows, columns, matrix, errors, findings, notes)
+    if report is not None and not report and "wrong" not in one_step.verdict.values():
+        two = TwoSteps(steps)
+        two_steps = _of_two_steps(two)
+        if "wrong" in two_steps.verdict.values() and (stateful or not findings):
+            carried = _carried(two)
+            findings += [carried] if carried.kind != "unexplained" or not findings else []
+        if not findings:
+            findings.append(_of_many_steps(steps, report))
+    return Diagnosis(_title(cell), one_step, two_steps, findings, notes)
 
 
 def diagnose_model(model, subject, outputs, targets, loss, check, training=False, rng=0):
@@ -307,32 +345,35 @@ def _title(cell):
     return f"{type(cell).__name__} (D={cell.n_in}, H={cell.n_hidden})"
 
 
-def _matrix(steps, slopes, where):
+def _of_one_step(steps, slopes, where):
     """The verdicts: rows by what is differentiated by, columns by component of the new state."""
     gates = steps.gates()
-    columns = [f"{name}'" for name in steps.cell.state_names]
-    rows, matrix, errors = [], {}, {}
-    largest = max(np.abs(slope).max(initial=0) for slope in slopes.values())
-    for m, column in enumerate(columns):
-        one_hot = [dnew if k == m else np.zeros_like(dnew) for k, dnew in enumerate(steps.dnews)]
-        derived = steps.backward(one_hot)
+    verdicts = Verdicts("one step", [f"{name}'" for name in steps.cell.state_names])
+    smallest = 1e-13 * max(np.abs(slope).max(initial=0) for slope in slopes.values())
+    for m, column in enumerate(verdicts.columns):
+        derived = steps.backward([dnew if k == m else np.zeros_like(dnew) for k, dnew in enumerate(steps.dnews)])
         for block, slope in slopes.items():
             truth = np.einsum("nkhb,khb->n", slope[:, m], steps.dnews[m])
             found = derived[block].reshape(-1)[where[block]]
             parts = {_label(block): slice(None)}
             if block[0] == "gates":
                 row_of = where[block] // BATCH % steps.n_rows
-                parts = {name: (row_of >= rows_.start) & (row_of < rows_.stop) for name, rows_ in gates.items()}
+                parts = {name: (row_of >= rows.start) & (row_of < rows.stop) for name, rows in gates.items()}
             for name, chosen in parts.items():
-                if name not in rows:
-                    rows.append(name)
-                t, f = truth[chosen], found[chosen]
-                size = max(np.abs(t).max(initial=0), np.abs(f).max(initial=0))
-                error = np.abs(t - f).max(initial=0)
-                fine = error <= steps.tolerance * size + 1e-13 * largest
-                matrix[name, column] = "wrong" if not fine else "ok" if size > 1e-13 * largest else "none"
-                errors[name, column] = float(error / size) if size > 0 else 0.0
-    return rows, columns, matrix, errors
+                verdicts.judge(name, column, found[chosen], truth[chosen], steps.tolerance, smallest)
+    return verdicts
+
+
+def _of_two_steps(two):
+    """The verdicts of what the first state does to the last, two steps later, component by component."""
+    verdicts = Verdicts("two steps", [f"last {name}" for name in two.names])
+    for m, column in enumerate(verdicts.columns):
+        dlast = tuple(d if k == m else 0 * d for k, d in enumerate(two.dlast))
+        derived, numeric = two.derived(dlast), two.first(two.between(dlast))
+        smallest = 1e-13 * max(np.abs(a).max() for a in numeric)
+        for name, one, other in zip(two.names, derived, numeric):
+            verdicts.judge(f"first {name}", column, one, other, two.tolerance, smallest)
+    return verdicts
 
 
 def _label(block):
@@ -343,7 +384,7 @@ def _label(block):
 
 def _conduct(steps, report):
     """What a method must not do, whatever it computes: change what it was given, or depend on what ran before."""
-    cell, findings = copy.copy(steps.cell), []
+    cell, findings = shadow(steps.cell), []
     own = isinstance(cell, FunctionCell)
     wxs, olds = cell.input_terms(steps.xs).copy(), [tuple(o[k].copy() for o in steps.olds) for k in range(STEPS)]
     wx, old, params = wxs[0], olds[0], tuple(cell.params.values())
@@ -408,36 +449,19 @@ def _changed_attributes(before, cell):
         np.array_equal(value, before[name]) if isinstance(value, np.ndarray) else value is before[name])]
 
 
-def _carried(steps):
-    """A `Finding` for what gets lost or comes twice between two steps, each of which is right alone; None if nothing does.
+def _carried(two):
+    """A `Finding` for what gets lost, doubled or misplaced between two steps, each of which is right alone.
 
     The gradient of the state between the two is what the later step hands to the earlier one. What should arrive there
     is known from forward steps alone; so is what the earlier step makes of it. Each hypothesis changes what arrives.
     """
-    cell, names, twin = copy.copy(steps.cell), steps.cell.state_names, steps.twin
-    dlast, start = tuple(d[1] for d in steps.dnews), tuple(o[0].astype(twin.dtype) for o in steps.olds)
-    xs = steps.xs.astype(twin.dtype)
-
-    def after(state, k):
-        return copies(twin.step(twin.input_terms(xs[k:k + 1])[0], state)[0])
-
-    def back(state, k, dstate):
-        """dstate, one step earlier: by numeric derivatives of the forward step."""
-        value = lambda: sum((d * a).sum() for d, a in zip(dstate, after(state, k)))
-        return tuple(gradient(value, a, steps.exact) for a in state)
-
-    run = unroll(cell, steps.xs, tuple(o[0] for o in steps.olds))
-    found = run.backward(np.zeros(run.hs.shape), dlast)[2]
-    arriving = back(after(start, 0), 1, dlast)
-    tolerance = max(10 * steps.tolerance, 1e-7)
+    names, dlast, found, arriving = two.names, two.dlast, two.derived(two.dlast), two.between(two.dlast)
 
     def agrees(expected):
-        return [np.abs(a - b).max() <= tolerance * max(np.abs(a).max(), np.abs(b).max(), 1e-300)
+        return [np.abs(a - b).max() <= two.tolerance * max(np.abs(a).max(), np.abs(b).max(), 1e-300)
                 for a, b in zip(found, expected)]
 
-    right = agrees(back(start, 0, arriving))
-    if all(right):
-        return None
+    right = agrees(two.first(arriving))
     wrong = tuple(f"old {name}" for name, fine in zip(names, right) if not fine)
     changed = []                                                # (what happens to what arrives, in words)
     for k, name in enumerate(names):
@@ -452,7 +476,7 @@ def _carried(steps):
         swapped[j], swapped[k] = arriving[k], arriving[j]
         changed.append((tuple(swapped), f"the gradients of {names[j]} and {names[k]} arrive in each other's place"))
     for value, words in changed:
-        if all(agrees(back(start, 0, value))):
+        if all(agrees(two.first(value))):
             return Finding("carry", f"Over two steps, {words}.", wrong, "step_backward")
     fine = [f"old {name}" for name, good in zip(names, right) if good]
     others = f"; that of {_few(fine)} is right" if fine else ""
@@ -469,34 +493,57 @@ def _arrays_in(values):
 
 
 def _stage_findings(stage, steps):
-    """What is wrong with one method of the backward pass."""
-    place, tolerance = dict(method=stage.name), steps.tolerance
-    try:
-        plain = stage.call(stage.function, 1)
-    except Overwritten as overwritten:
-        return [Finding("overwritten", f"`{overwritten.place} = ...` puts a new array there, which nobody reads, instead of "
-                        f"adding to the gradients: write +=.", tuple(overwritten.names),
-                        parameters=tuple(overwritten.names), **place)]
+    """What is wrong with one method of the backward pass.
+
+    What the search finds is told by its line, and before that what becomes of the gradient as a whole, if it is then
+    another's, or transposed, or nothing. What the search does not find is told as it looks from outside.
+    """
+    plain = stage.call(stage.function, 1)
     largest = max(np.abs(truth).max(initial=0) for truth in stage.truth.values())
     wrong = [block for block, truth in stage.truth.items()
-             if not np.all(np.abs(plain[block] - truth) <= tolerance * max(np.abs(truth).max(initial=0), 1e-3 * largest))]
-    if not wrong:
-        return _overwritten(stage, plain, place)
+             if not np.all(np.abs(plain[block] - truth) <= steps.tolerance * max(np.abs(truth).max(initial=0), 1e-3 * largest))]
+    found, left = _searched(stage, steps) if wrong else ([], set())
+    # What a search in single columns does not see is a matter of the sum over them.
+    left |= set(wrong) - {block for *_, blocks in found for block in blocks}
+    outside = {block: _outside(block, plain[block], stage, steps) for block in wrong}
+
+    def told(kind, sentence, blocks, **at):
+        return Finding(kind, sentence, tuple(map(_label, blocks)), stage.name, parameters=_parameters(steps, blocks), **at)
+
+    findings = []
+    for explanation, expression, blocks in found:
+        kind, sentence = explanation.kind, f"{explanation.phrase}."
+        seen = [outside[block] for block in wrong if block in blocks]
+        if seen and all(seen) and seen[0][0] in OUTRANKING and len({as_a_whole for as_a_whole, _ in seen}) == 1:
+            kind = seen[0][0]
+            sentence = f"{' '.join(dict.fromkeys(words for _, words in seen))} In `{expression.text}`: {sentence}"
+        findings.append(told(kind, sentence, [block for block in stage.truth if block in blocks], line=expression.line,
+                             code=expression.text, source=expression.source))
+    findings += [told(*outside[block], [block]) for block in wrong if block in left and outside[block]]
+    unexplained = [block for block in wrong if block in left and not outside[block]]
+    if unexplained:
+        numbers = "; ".join(_worst(block, plain[block], stage.truth[block]) for block in unexplained[:2])
+        findings.append(told("unexplained", f"no single mistake that I know explains {_few(map(_label, unexplained))}: "
+                             f"{numbers}.", unexplained))
+    return findings + (_overwritten(stage, plain, told) if stage.adds else [])
+
+
+OUTRANKING = {"other parameter", "carry", "transposed"}
+
+
+def _searched(stage, steps):
+    """What the search in a method finds: a list of (explanation, expression, blocks), and the blocks that it leaves."""
     try:
         search = Search(stage, steps)
     except (OSError, ValueError):                               # no source to look into
-        found, left = [], set(wrong)
-    else:
-        found, left = search.findings()
-    findings = []
-    found = [(explanation, expression, [block for block in stage.truth if block in blocks])
-             for explanation, expression, blocks in found]
-    for explanation, expression, blocks in found:
-        sentence, kind = explanation.phrase, explanation.kind
-        findings.append(Finding(kind, f"{sentence}.", tuple(map(_label, blocks)), line=expression.line, code=expression.text, source=expression.source,
-                                parameters=_parameters(steps, blocks), **place))
-    findings = _as_seen_outside(stage, steps, plain, wrong, found, findings, left, place)
-    return findings
+        return [], set()
+    return search.findings()
+
+
+def _worst(block, found, truth):
+    """The number that is most wrong, as text."""
+    at = np.unravel_index(np.argmax(np.abs(found - truth)), truth.shape)
+    return f"{_label(block)}{list(map(int, at))} is {found[at]:+.6g} instead of {truth[at]:+.6g}"
 
 
 def _parameters(steps, blocks):
@@ -509,56 +556,33 @@ def _parameters(steps, blocks):
     return tuple(name for name in steps.cell.params if name in names)
 
 
-def _overwritten(stage, plain, place):
-    if not stage.adds:
-        return []
-    filled = stage.call(stage.function, 1, 0.7)
-    bad = [block for block in stage.truth if block[0] == "parameter" and not np.allclose(filled[block], plain[block])]
-    if not bad:
-        return []
-    return [Finding("overwritten", "it assigns the gradient instead of adding to it; every step must add its share: "
-                    "write += (of all steps only the last that ran is left).", tuple(map(_label, bad)),
-                    parameters=tuple(name for _, name in bad), **place)]
+def _overwritten(stage, plain, told):
+    """Gradients that are assigned, so that what was in them is lost; told with the lines where += keeps it."""
+    def lost(function):
+        filled = stage.call(function, 1, 0.7)
+        return [block for block in stage.truth if block[0] == "parameter" and not np.allclose(filled[block], plain[block])]
+
+    bad, findings = lost(stage.function), []
+    try:
+        assignments = trace.Traced(stage.function, stage.owner).assignments if bad else []
+    except (OSError, ValueError):                               # no source to look into
+        assignments = []
+    for assignment in assignments:
+        with trace.Traced(stage.function, stage.owner, assignment.line) as traced:
+            try:
+                still = set(lost(traced.function))
+            except (TypeError, ValueError):                     # something that cannot be added to
+                continue
+        mended = [block for block in bad if block not in still]
+        if mended:
+            findings.append(told("overwritten", f"`{assignment.target} = ...` {OVERWRITTEN}", mended, line=assignment.line,
+                                 code=assignment.target, source=assignment.source))
+            bad = [block for block in bad if block in still]
+    return findings + ([told("overwritten", f"it {OVERWRITTEN}", bad)] if bad else [])
 
 
-def _as_seen_outside(stage, steps, plain, wrong, found, findings, left, place):
-    """What can be said of a gradient as a whole; it goes before what was found inside, where that says no more."""
-    outside = {}
-    for block in wrong:
-        seen = _outside(block, plain[block], stage, steps)
-        if seen:
-            outside[block] = seen
-    # What a search in single columns does not see is a matter of the sum over them.
-    left = set(left) | (set(wrong) - {block for *_, blocks in found for block in blocks})
-    told, covered = [], set()
-    for finding, (explanation, expression, blocks) in zip(findings, found):
-        bad = [block for block in blocks if block in wrong]
-        kinds = {outside[block][0] for block in bad if block in outside}
-        if bad and all(block in outside for block in bad) and len(kinds) == 1 and kinds <= OUTRANKING:
-            kind = kinds.pop()
-            sentence = " ".join(dict.fromkeys(outside[block][1] for block in bad))
-            finding = Finding(kind, f"{sentence} In `{finding.code}`: {finding.sentence}", finding.wrong,
-                              line=finding.line, code=finding.code, source=finding.source, parameters=finding.parameters, **place)
-        told.append(finding)
-        covered |= set(bad)
-    for block in wrong:
-        if block in left and block in outside:
-            kind, sentence = outside[block]
-            told.append(Finding(kind, sentence, (_label(block),), parameters=_parameters(steps, [block]), **place))
-    unexplained = [block for block in wrong if block in left and block not in outside]
-    if unexplained and not (told and stage.name == "step_backward" and all(b[0] == "state" for b in unexplained)):
-        numbers = []
-        for block in unexplained[:2]:
-            error = np.abs(plain[block] - stage.truth[block])
-            at = np.unravel_index(np.argmax(error), error.shape)
-            numbers.append(f"{_label(block)}{list(map(int, at))} is {plain[block][at]:+.6g} instead of "
-                           f"{stage.truth[block][at]:+.6g}")
-        told.append(Finding("unexplained", f"no single mistake that I know explains {_few(tuple(map(_label, unexplained)))}: "
-                            f"{'; '.join(numbers)}.", tuple(map(_label, unexplained)), parameters=_parameters(steps, unexplained), **place))
-    return told
-
-
-OUTRANKING = {"other parameter", "carry", "overwritten", "transposed"}
+OVERWRITTEN = ("assigns the gradient instead of adding to it; every step must add its share: write += (of all steps only the "
+               "last that ran is left).")
 
 
 def _outside(block, found, stage, steps):

@@ -5,6 +5,7 @@ for each way in which the one could have come from the other, by a sign, a facto
 step. A new one is a new function, and a line in `HYPOTHESES`.
 """
 
+import re
 from itertools import combinations_with_replacement
 from typing import NamedTuple
 
@@ -19,9 +20,10 @@ class Quantity(NamedTuple):
     text: str
     value: np.ndarray
     degree: int                 # 1: a gradient (twice the incoming gradient makes it twice as large), 0: anything else
-    is_derivative: bool = False # of an activation
+    slope_of: str = ""          # "tanh", "the sigmoid", "the activation": what it is the derivative of, if of anything
     is_name: bool = False
     is_sum: bool = False        # a difference of two, made up to be tried
+    time: int = -1              # how many values had been computed before it; −1 for what was there from the first
 
 
 class Explanation(NamedTuple):
@@ -30,6 +32,7 @@ class Explanation(NamedTuple):
     cost: float                 # how far-fetched: the least is told
     kind: str
     phrase: str
+    time: int = -1              # of the last computed of the quantities that it names
 
 
 class Quantities(list):
@@ -91,7 +94,7 @@ class Case(NamedTuple):
     def of_degree(self, degree, derivatives_only=False):
         """The quantities of a degree, and their values: (quantities, elements)."""
         fitting, values = self.quantities.at(self.shape, self.known)
-        chosen = [k for k, q in enumerate(fitting) if q.degree == degree and q.is_derivative >= derivatives_only]
+        chosen = [k for k, q in enumerate(fitting) if q.degree == degree and (q.slope_of or not derivatives_only)]
         return [fitting[k] for k in chosen], values[chosen]
 
     def products(self, target, most):
@@ -170,12 +173,13 @@ def factor_surplus(case):
 
 
 def _factor(case, what, sign, parts):
-    derivative = any(q.is_derivative for q in parts)
+    derivative = any(q.slope_of for q in parts)
     noun = "the derivative of the activation" if derivative else "the factor"
     verb = "is missing" if what == "missing" else "is one too many"
     cost = (1 if what == "missing" else 1.1) + 0.6 * (len(parts) - 1) + 0.5 * (sign < 0)
     return Explanation(cost + 0.3 * sum(not q.is_name for q in parts), "derivative" if derivative else f"{what} factor",
-                       f"{noun} {_product(parts)} {verb} at `{case.code}`{', and the sign is wrong' if sign < 0 else ''}")
+                       f"{noun} {_product(parts)} {verb} at `{case.code}`{', and the sign is wrong' if sign < 0 else ''}",
+                       _latest(parts))
 
 
 def another_quantity(case):
@@ -184,32 +188,55 @@ def another_quantity(case):
         for k in np.flatnonzero(np.abs(values - sign * case.needed).max(axis=1) <= case.tolerance * np.abs(case.needed).max()):
             quantity = quantities[k]
             text = quantity.text if sign > 0 else f"−({quantity.text})"
-            if quantity.is_derivative:
+            if quantity.slope_of:
                 yield Explanation(0.85 + (sign < 0), "derivative",
-                                  f"`{case.code}` stands where the derivative of the activation, {text}, belongs")
+                                  f"`{case.code}` stands where the derivative of the activation, {text}, belongs", quantity.time)
             elif not quantity.is_sum:
                 odd = case.degree is not None and quantity.degree != case.degree
                 cost = 1.35 + 0.1 * (not quantity.is_name or sign < 0) + 0.8 * odd + 0.6 * (not case.is_name)
-                yield Explanation(cost, "exchanged",
-                                  f"`{case.code}` stands where {text} belongs")
+                yield Explanation(cost, "exchanged", f"`{case.code}` stands where {text} belongs", quantity.time)
 
 
 def derivative_exchanged(case):
     derivatives, values = case.of_degree(0, derivatives_only=True)
     for wrong, right in case.agreeing(case.needed * values, case.value * values):
-        if wrong != right:
-            yield Explanation(1.3, "derivative", f"the derivative of the activation is {derivatives[right].text}, not "
-                              f"{derivatives[wrong].text}, at `{case.code}`")
+        one, other = derivatives[wrong], derivatives[right]
+        if wrong == right:
+            continue
+        of_another = one.slope_of != other.slope_of
+        that, belongs = ("that of " + other.slope_of + ", ", ", belongs") if of_another else ("", " belongs")
+        if np.abs(case.value - values[wrong]).max() <= case.tolerance:          # the slope itself
+            yield Explanation(0.75 if of_another else 1.25, "derivative",
+                              f"the slope of {one.slope_of}, `{case.code}`, stands where {that}{_bare(other)}{belongs}",
+                              _latest([other]))
+        else:
+            elsewhere = not set(_NAME.findall(one.text)) <= set(_NAME.findall(case.code))
+            yield Explanation((0.8 if of_another else 1.3) + 0.02 * elsewhere, "derivative",
+                              f"the slope of {one.slope_of}, {_bare(one)}, stands where {that}{_bare(other)}{belongs}, "
+                              f"at `{case.code}`", _latest([other]))
+
+
+_NAME = re.compile(r"[^\W\d]\w*")
+
+
+def _bare(quantity):
+    """Its text, without brackets around all of it."""
+    text = quantity.text
+    return text[1:-1] if text.startswith("(") and text.endswith(")") else text
 
 
 def factor_exchanged(case):
     plain, values = case.of_degree(0)
+    others, their_values = plain, values
+    if case.degree == 0:                                        # a gradient may be what is not there
+        gradients, more = case.of_degree(1)
+        others, their_values = [*plain, *gradients], np.concatenate([values, more])
     for sign in (1, -1):
-        for wrong, right in case.agreeing(case.needed / case.value * values, sign * values):
-            quantity, other = plain[wrong], plain[right]
-            yield Explanation(2.6 + 0.3 * (not other.is_name), "derivative" if other.is_derivative else "exchanged",
+        for wrong, right in case.agreeing(case.needed / case.value * values, sign * their_values):
+            quantity, other = plain[wrong], others[right]
+            yield Explanation(2.6 + 0.3 * (not other.is_name), "derivative" if other.slope_of else "exchanged",
                               f"the factor {_product([quantity])} stands where {'−' * (sign < 0)}{_product([other])} belongs, "
-                              f"at `{case.code}`")
+                              f"at `{case.code}`", _latest([other]))
 
 
 def one_missing(case):
@@ -232,13 +259,42 @@ def term_missing(case):
 
 
 def _term(case, sign, parts):
-    cost = 1.3 + 0.3 * len(parts) + 0.1 * sum(not q.is_name for q in parts)
+    cost = 1.3 + 0.3 * len(parts) + 0.1 * sum(not q.is_name for q in parts) + 0.5 * (len(parts) == 1 and parts[0].is_sum)
     return Explanation(cost, "missing term",
-                       f"the term {'−' if sign < 0 else '+'} {_product(parts)} is missing at `{case.code}`")
+                       f"the term {'−' if sign < 0 else '+'} {_product(parts)} is missing at `{case.code}`", _latest(parts))
 
 
-HYPOTHESES = ((0.5, sign_flipped), (0.85, another_quantity), (1.0, factor_missing), (1.0, one_missing), (1.1, factor_surplus),
-              (1.2, nothing_needed), (1.3, derivative_exchanged), (1.5, constant_factor), (1.6, term_missing), (2.6, factor_exchanged))
+def two_terms_missing(case):
+    """needed − value is a sum of two products, each of one gradient and at most one named quantity."""
+    gradients, values = case.of_degree(1)
+    factors, at = case.of_degree(0)
+    named = [k for k, q in enumerate(factors) if q.is_name]
+    if not gradients or case.value.size < 4:
+        return
+    terms = [[gradient, *rest] for gradient in gradients for rest in ([], *([factors[k]] for k in named))]
+    products = (values[:, None] * np.concatenate([np.ones_like(values[:1]), at[named]])).reshape(-1, values.shape[1])
+    products = np.concatenate([products, -products])
+    order = np.argsort(products[:, 0])
+    missing = case.needed - case.value
+    rest, room = missing - products, case.tolerance * np.abs(missing).max()
+    starts, ends = (np.searchsorted(products[order, 0], rest[:, 0] + edge) for edge in (-room, room))
+    for one in np.flatnonzero(starts < ends):
+        for other in order[starts[one]:ends[one]]:
+            if one < other and np.abs(products[other] - rest[one]).max() <= room:
+                found = [("−" if k >= len(terms) else "+", terms[k % len(terms)]) for k in (one, other)]
+                told = " and ".join(f"{sign} {_product(parts)}" for sign, parts in found)
+                parts = [q for _, parts in found for q in parts]
+                yield Explanation(2 + 0.1 * len(parts) + 0.1 * sum(not q.is_name for q in parts), "missing term",
+                                  f"the terms {told} are missing at `{case.code}`", _latest(parts))
+
+
+HYPOTHESES = ((0.5, sign_flipped), (0.8, derivative_exchanged), (0.85, another_quantity), (1.0, factor_missing),
+              (1.0, one_missing), (1.1, factor_surplus), (1.2, nothing_needed), (1.5, constant_factor), (1.6, term_missing),
+              (2.2, two_terms_missing), (2.6, factor_exchanged))
+
+
+def _latest(parts):
+    return max(q.time for q in parts)
 
 
 def _product(parts):

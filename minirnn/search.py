@@ -27,6 +27,11 @@ class Suspect(NamedTuple):
     def size(self):
         return sum(value.size for keys, value in self.slots)
 
+    @property
+    def depth(self):
+        """How far from being computed: a variable read in several places further than each of them."""
+        return 2 if any(len(keys) > 1 for keys, _ in self.slots) else self.expression.depth
+
     def replaced(self, values):
         return {key: value for (keys, _), value in zip(self.slots, values) for key in keys}
 
@@ -38,7 +43,8 @@ class Seen:
         self.repair, self.replaced, self._run = repair, replaced, search.stage.columns
         self.traced, self.named, self.params = search.traced, search.named, search.cell.params
         self.values = self.traced.record(lambda: self._run(self.traced.function, 1), replaced)
-        self.variables, self.main_calls = self.traced.variables, self.traced.main_calls
+        self.variables, self.main_calls, self.times = self.traced.variables, self.traced.main_calls, self.traced.times
+        self.order = {key: k for k, key in enumerate(self.values)}
         self._doubled = self.traced.record(lambda: self._run(self.traced.function, 2), replaced_twice)
         self._doubled_variables = self.traced.variables
         self._known = {}
@@ -71,38 +77,45 @@ class Seen:
                 text, more["is_name"] = f"{text} {where}", False
                 if texts.setdefault(text, same) != same:
                     return
-            if same not in found or more.get("is_name", False) > found[same].is_name:
+            known = found.get(same)
+            if known is None or more.get("is_name", False) > known.is_name:
                 found[same] = Quantity(text, value, degree, **more)
+            if known is not None:
+                found[same] = found[same]._replace(time=min(known.time, more.get("time", -1)),
+                                                   slope_of=known.slope_of or more.get("slope_of", ""))
 
         values, variables = self._without(key)
         for (call, name, line), value in variables.items():
             if call == key.call:
-                add(name, value, _degree(value, self._doubled_variables.get((call, name, line))), f"of line {line}", is_name=True)
+                degree = _degree(value, self._doubled_variables.get((call, name, line)))
+                add(name, value, degree, f"of line {line}", is_name=True, time=self.times[call, name, line])
         for other, value in values.items():
             if other.call == key.call and not (times > 1 and self._times(other) == times and other.nth != key.nth):
                 expression = self.traced.expressions[other.expression]      # (in a loop only of the same turn)
-                add(trace.plain(expression.text), value, self.degree(other), f"of line {expression.line}", is_name=expression.is_name)
+                add(trace.plain(expression.text), value, self.degree(other), f"of line {expression.line}",
+                    is_name=expression.is_name, time=self.order[other])
         main = self.main(key)
         named = self.named[main] if 0 <= main < len(self.named) else []     # whether the method reads it or not
         for text, value, degree, is_derivative in named:
             if not is_derivative:
                 add(text, value, degree, "of the step", is_name=True)
         plain = [q for q in found.values() if q.degree == 0 and q.is_name]
-        for text, q, *_ in plain:
-            add(f"(1 − {text})", 1 - q, 0)
-            add(f"(1 − {text}²)", 1 - q**2, 0, is_derivative=True)
-            add(f"{text}(1 − {text})", q * (1 - q), 0, is_derivative=True)
+        for text, q, *_, time in plain:
+            add(f"(1 − {text})", 1 - q, 0, time=time)
+            add(f"(1 − {text}²)", 1 - q**2, 0, slope_of="tanh", time=time)
+            add(f"{text}(1 − {text})", q * (1 - q), 0, slope_of="the sigmoid", time=time)
         for text, value, degree, is_derivative in named:
             if is_derivative and not any(fits(q.value.shape, value.shape) and np.abs(q.value - value).max() < 1e-7
                                          for q in found.values()):
-                add(text, value, 0, is_derivative=True)
+                add(text, value, 0, slope_of="the activation")
         for one, other in combinations(plain, 2):
             if one.value.shape == other.value.shape:
-                add(f"({one.text} − {other.text})", one.value - other.value, 0, is_sum=True)
+                add(f"({one.text} − {other.text})", one.value - other.value, 0, is_sum=True, time=max(one.time, other.time))
         for q in [q for q in found.values() if q.degree == 1]:
             for name, matrix in [*self.params.items(), *self.params.stacked.items()]:
                 if matrix.ndim == 2 and matrix.shape[1] > 1 and q.value.shape[-2] == matrix.shape[0]:
-                    add(f"{name}ᵀ {q.text}" if q.is_name else f"{name}ᵀ ({q.text})", matrix.T @ q.value, 1)
+                    text = f"{name}ᵀ {q.text}" if q.is_name else f"{name}ᵀ ({q.text})"
+                    add(text, matrix.T @ q.value, 1, time=q.time)
         return found.values()
 
     def _without(self, key):
@@ -142,8 +155,8 @@ class Search:
     def _flat(self, gradients):
         return np.concatenate([np.asarray(gradients[block], float).ravel() for block in self.blocks])
 
-    def run(self, replaced):
-        return self.traced.run(lambda: self._flat(self.stage.columns(self.traced.function, 1)), replaced)
+    def run(self, replaced, scale=1):
+        return self.traced.run(lambda: self._flat(self.stage.columns(self.traced.function, scale)), replaced)
 
     def wrong(self, found):
         bad = ~(np.abs(found - self.truth) <= self.tolerance * self.scales)
@@ -161,7 +174,7 @@ class Search:
                 if best is None:
                     break
                 explanation, suspect, repair, wrong = best
-                twice = twice | self._doubled(repair)
+                twice = twice | self._doubled(repair, replaced)
                 replaced = replaced | repair
                 found.append((explanation, suspect.expression, self._changed(self.run({}), self.run(repair), self.tolerance)))
         return found, wrong
@@ -191,8 +204,23 @@ class Search:
         if not ways:
             return None
         fewest = min(len(left) for *_, left in ways)
-        return min((way for way in ways if len(way[3]) == fewest),
-                   key=lambda way: (way[0].cost, way[1].expression.ancestor, way[1].expression.size))
+        ways = [way for way in ways if len(way[3]) == fewest]
+        return self._widest(min(ways, key=self._rank), ways)
+
+    def _rank(self, way):
+        """Of what is explained equally well: the class's own lines first, a sign at a minus, a value where it is computed."""
+        explanation, suspect, *_ = way
+        minus = explanation.kind == "sign" and suspect.expression.negated
+        return explanation.cost, suspect.expression.ancestor, not minus, suspect.depth, suspect.expression.size
+
+    def _widest(self, best, ways):
+        """The same explanation at the largest product that the same factor mends."""
+        said = lambda way: way[0].phrase.replace(f"`{way[1].expression.text}`", "``")
+        at = {way[1].slots[0][0][0].expression: way for way in ways if " at `" in way[0].phrase and said(way) == said(best)}
+        k = best[1].slots[0][0][0].expression
+        while k >= 0 and " at `" in best[0].phrase:
+            best, k = at.get(k, best), self.traced.expressions[k].factor_of
+        return best
 
     def _swaps(self, replaced, wrong):
         """Ways of the kind that two names of one statement stand in each other's place."""
@@ -218,9 +246,18 @@ class Search:
                                  suspect, repair, left))
         return ways
 
-    def _doubled(self, repair):
-        """The repair for twice the incoming gradient."""
-        return {key: value if self.seen.degree(key) == 0 else 2 * value for key, value in repair.items()}
+    def _doubled(self, repair, replaced):
+        """The repair for twice the incoming gradient.
+
+        All gradients are then twice as large: by a value that is so itself, or by one that acts twice as much.
+        """
+        doubled, both = {}, replaced | repair
+        middle = [self.run(both, scale) for scale in (1, 2)]
+        for key, value in repair.items():
+            once, twice = (np.abs(self.run(both | {key: 1.37 * value + 0.11}, scale) - at).max()
+                           for scale, at in zip((1, 2), middle))
+            doubled[key] = value if twice > 1.5 * once else 2 * value
+        return doubled
 
     def _suspects(self):
         """Every expression, with all the times that it was reached; and every variable that is read more than once."""
@@ -303,7 +340,7 @@ class Search:
         """
         seen, common = self.seen, None
         if len({keys[0].call for keys, _ in suspect.slots}) > len(seen.main_calls):
-            seen = Seen(self, replaced | repair, self._twice | self._doubled(repair), repair)
+            seen = Seen(self, replaced | repair, self._twice | self._doubled(repair, replaced), repair)
         for (keys, value), need, where in zip(suspect.slots, needed, known):
             value = seen.values[keys[0]]
             where = where & ((value != 0) | (np.abs(need) > 1e-13))        # 0 where 0 is needed says nothing
@@ -312,6 +349,9 @@ class Search:
             case = Case(suspect.expression.text, value.shape, where, value[where], need[where],
                         seen.quantities(keys[0]), max(self.tolerance, 1e-7), seen.degree(keys[0]), suspect.expression.is_name)
             found = {explanation.phrase: explanation for explanation in explain(case, limit)}
+            for phrase, explanation in found.items():           # what is computed later is hardly what is missing here
+                if explanation.time > seen.order[keys[-1]]:
+                    found[phrase] = explanation._replace(cost=explanation.cost + 0.05)
             same = found if common is None else {phrase: e for phrase, e in common.items() if phrase in found}
             if not same and common:                             # not in the same words, but of the same kind
                 kinds = {e.kind for e in found.values()}

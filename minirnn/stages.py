@@ -4,7 +4,6 @@ What `diagnose` compares comes from here. `Steps` are a few single steps of a ce
 `Stage` is one method of the backward pass, to be called alone with right arguments: what it then gets wrong is its own.
 """
 
-import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ from . import trace
 from .cells.cell import Memo
 from .cells.function import FunctionCell
 from .layers import BatchNorm, Dropout, OneHot
+from .unroll import unroll
 
 STEPS, BATCH = 2, 3         # of the one-step checks: different numbers, so that a forgotten mean shows which
 SEARCHED = 2                # columns in which the search inside a method is made
@@ -93,7 +93,7 @@ class Steps:
             cell._pending.flat[...] = 0
         dwxs, dolds = [], []
         for k, wx in enumerate(cell.input_terms(self.xs)):
-            alone, old = copy.copy(cell), tuple(old[k] for old in self.olds)
+            alone, old = shadow(cell), tuple(old[k] for old in self.olds)
             new, memo = copies(alone.step(wx, old))
             dwx, dold = alone.step_backward(*copies((tuple(d[k] for d in dnews), old, new, memo)))
             dwxs.append(dwx)
@@ -131,6 +131,39 @@ class Steps:
         return {f"a_{name}": slice(k * n_hidden, (k + 1) * n_hidden) for k, name in enumerate(names)}
 
 
+class TwoSteps:
+    """Two steps of a cell from one state, and how a gradient of the last state goes back through them.
+
+    Attributes: `names` of the components of the state; `dlast`, a random gradient of the last state; `tolerance`.
+    """
+
+    def __init__(self, steps):
+        self.names, self.exact, self.twin = steps.cell.state_names, steps.exact, steps.twin
+        self.dlast, self.tolerance = tuple(d[1] for d in steps.dnews), max(10 * steps.tolerance, 1e-7)
+        self._start, self._xs = tuple(o[0].astype(self.twin.dtype) for o in steps.olds), steps.xs.astype(self.twin.dtype)
+        self._cell, self._given = shadow(steps.cell), (steps.xs, tuple(o[0] for o in steps.olds))
+
+    def derived(self, dlast):
+        """The gradient of the first state, by the cell's own backward pass."""
+        run = unroll(self._cell, *self._given)
+        return run.backward(np.zeros(run.hs.shape), dlast)[2]
+
+    def between(self, dlast):
+        """The gradient of the state between the steps, from forward steps alone."""
+        return self._back(self._after(self._start, 0), 1, dlast)
+
+    def first(self, dbetween):
+        """The gradient of the first state, from that of the state between and a forward step."""
+        return self._back(self._start, 0, dbetween)
+
+    def _after(self, state, k):
+        return copies(self.twin.step(self.twin.input_terms(self._xs[k:k + 1])[0], state)[0])
+
+    def _back(self, state, k, dstate):
+        value = lambda: sum((d * a).sum() for d, a in zip(dstate, self._after(state, k)))
+        return tuple(gradient(value, a, self.exact) for a in state)
+
+
 def _activations(function, owner, call):
     """(text, array): the derivative of every function of one argument that is applied while call(function) runs."""
     try:
@@ -148,6 +181,13 @@ def _activations(function, owner, call):
                              for h in (1e-6, -1e-6))
                 found.append((trace.plain(expression.text).replace("(", "′(", 1), (high - low) / 2e-6))
     return found
+
+
+def shadow(cell):
+    """The same cell, with the same arrays, but for what its methods will leave in it: that stays in the shadow."""
+    other = object.__new__(type(cell))
+    vars(other).update(vars(cell))
+    return other
 
 
 def copies(values):
@@ -199,9 +239,9 @@ def stages(steps, slopes, rng):
         return empty
 
     def added(grads, prefilled):
-        for symbol, array in grads.stacked.items():
-            if not np.shares_memory(array, grads.flat):
-                raise Overwritten(f'grads.stacked["{symbol}"]', [n for n in grads if n.partition("_")[0] == symbol])
+        for symbol, array in grads.stacked.items():             # `grads.stacked["R"] = a` is meant as `[...] = a`
+            if array is not stacked[symbol] and np.shape(array) == stacked[symbol].shape:
+                stacked[symbol][...] = array
         return {block: grads[block[1]] - prefilled for block in parameters}
 
     kept = {}
@@ -219,7 +259,8 @@ def stages(steps, slopes, rng):
         x, old, new, memo, dnew = arrays(k, b)
         found = [("x", x, 0, False), *((n, a, 0, False) for n, a in vars(memo).items() if n != "_x")]
         found += [(n, a, 0, False) for n, a in cell.params.items() if a.shape == (cell.n_hidden, 1)]
-        found += [(n, a, 0, False) for n, a in zip(names, old)] + [(f"{n}_new", a, 0, False) for n, a in zip(names, new)]
+        found += [(f"old {n}", a, 0, False) for n, a in zip(names, old)]
+        found += [(f"{n}_new", a, 0, False) for n, a in zip(names, new)]
         found += [(f"d{n}_new", a, 1, False) for n, a in zip(names, dnew)]
         return found + [(text, a, 0, True) for text, a in steps.activations(x, old)]
 
@@ -323,14 +364,6 @@ def stages(steps, slopes, rng):
     of_output = {("output", "h"): gradient(lambda: (douts * steps.twin.output(hs)).sum(), hs, steps.exact)}
     return [*found, Stage("output_backward", kind.output_backward, kind, output, of_output, output, of_output,
                           named=output_names)]
-
-
-class Overwritten(Exception):
-    """A method put an array of its own where it should have added to one."""
-
-    def __init__(self, place, names):
-        super().__init__(place)
-        self.place, self.names = place, names
 
 
 def joined(many):

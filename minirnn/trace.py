@@ -23,11 +23,23 @@ class Expression(NamedTuple):
     text: str       # as in the source
     line: int       # in the file
     statement: int  # the line on which its statement begins
-    size: int       # how many parts it has
+    size: int       # how many parts it has; a call counts as ten, for what is wrong inside is better told there
     is_name: bool   # a name, an attribute or an entry: nothing is computed
     argument: int   # of a call with a single argument: which expression that is; −1 for anything else
     source: str     # the line, as it is written
     ancestor: int   # how far up the class's ancestors it stands; 0 for its own methods
+    depth: int      # 0: computed, or all that is assigned; 1: a name that is handed on; 2: one that something is computed of
+    negated: bool   # whether a minus stands before it, or it is one
+    factor_of: int = -1     # the product that it is a factor of: which expression; −1 for none
+
+
+class Assignment(NamedTuple):
+    """`target = ...`, where the target is an entry of something."""
+
+    function: str
+    target: str
+    line: int
+    source: str
 
 
 def plain(text):
@@ -54,18 +66,21 @@ class Traced:
     Args:
         function: a function or method, written in Python.
         owner: the class that it is a method of, if it is one.
+        adding: the line of an `Assignment` that is to add instead.
 
     Attributes:
-        expressions: a list of `Expression`.
+        expressions: a list of `Expression`. assignments: a list of `Assignment`.
         variables: (call, name, line) -> what each variable was after that line, of what was recorded last.
+        times: the same keys -> how many values had been recorded before.
         main_calls: the numbers of the calls of the function itself, of what ran last.
 
     Raises:
         OSError: the source of the function cannot be found. ValueError: it is no plain function.
     """
 
-    def __init__(self, function, owner=None):
-        self.expressions, self.variables, self.main_calls = [], {}, []
+    def __init__(self, function, owner=None, adding=None):
+        self.expressions, self.assignments, self.variables, self.times, self.main_calls = [], [], {}, {}, []
+        self._adding = adding
         self._record, self._replaced, self._watched, self._call, self._calls, self._reached = None, {}, (), 0, 0, {}
         self._recording = []                                    # true while values are noted: read by the traced code itself
         ancestors = owner.__mro__ if owner else ()
@@ -95,7 +110,7 @@ class Traced:
 
     def record(self, call, replaced=None):
         """Key -> the value (arrays only) that each expression had while `call()` ran."""
-        self._record, self.variables = {}, {}
+        self._record, self.variables, self.times = {}, {}, {}
         self._recording.append(True)
         try:
             self.run(call, replaced)
@@ -126,7 +141,7 @@ class Traced:
             raise ValueError(f"{function!r} is not written with def")
         ast.increment_lineno(tree, max(first, 1) - 1)
         definition.decorator_list, definition.returns = [], None
-        marking = _Marking(definition.name, self.expressions, dict(enumerate(lines, max(first, 1))), ancestor)
+        marking = _Marking(self, definition.name, dict(enumerate(lines, max(first, 1))), ancestor, self._adding)
         definition.body = marking.generic_visit(ast.Module(definition.body, [])).body
         # What the function knew from around it (closures, and the class that super() asks for) comes in as arguments.
         around = ", ".join([*function.__code__.co_freevars, SEE, KEEP, RECORDING])
@@ -149,8 +164,10 @@ class Traced:
         return call
 
     def _keep(self, variables, line):
-        self.variables.update({(self._call, name, line): value.copy() for name, value in variables.items()
-                               if isinstance(value, np.ndarray) and value.dtype.kind == "f"})
+        found = {(self._call, name, line): value.copy() for name, value in variables.items()
+                 if isinstance(value, np.ndarray) and value.dtype.kind == "f"}
+        self.variables.update(found)
+        self.times.update(dict.fromkeys(found, len(self._record)))
 
     def _see(self, k, value):
         if self._record is None and k not in self._watched:
@@ -192,29 +209,46 @@ def _put(place, name, function):
 class _Marking(ast.NodeTransformer):
     """e -> see(k, e), for every expression that may be an array."""
 
-    def __init__(self, function, expressions, lines, ancestor):
-        self.function, self.expressions, self.lines, self.ancestor = function, expressions, lines, ancestor
-        self.statement = 0
+    def __init__(self, traced, function, lines, ancestor, adding):
+        self.expressions, self.assignments = traced.expressions, traced.assignments
+        self.function, self.lines, self.ancestor, self.adding = function, lines, ancestor, adding
+        self.statement, self.assigned, self.handed, self.negated = 0, set(), set(), set()
 
     def visit(self, node):
         if isinstance(node, ast.stmt):
             self.statement = node.lineno
+        if isinstance(node, (ast.Assign, ast.AugAssign)):
+            self.assigned |= set(map(id, _elements(node.value)))
+        if isinstance(node, ast.Return) and node.value:
+            self.handed |= set(map(id, _elements(node.value)))
+        if isinstance(node, ast.Call):
+            self.handed |= set(map(id, node.args))
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            self.negated |= {id(node), id(node.operand)}
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+            self.negated.add(id(node.right))
         return super().visit(node)
+
+    def _source(self, line):
+        return self.lines.get(line, "").strip()
 
     def _mark(self, node, *parts):
         """The node, marked, after its `parts` (names of fields) were."""
-        text, size = ast.unparse(node), sum(1 for _ in ast.walk(node))
+        text, size = ast.unparse(node), sum(10 if isinstance(n, ast.Call) else 1 for n in ast.walk(node))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             node.func.value = self.visit(node.func.value)       # a method: what it is called on is a value, too
         is_name = isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
+        depth = 0 if not is_name or id(node) in self.assigned else 1 if id(node) in self.handed else 2
         for part in parts:
             inner = getattr(node, part)
             setattr(node, part, [self.visit(n) for n in inner] if isinstance(inner, list) else self.visit(inner))
-        single = isinstance(node, ast.Call) and len(node.args) == 1 and _is_marked(node.args[0])
-        argument = node.args[0].args[0].value if single else -1
-        source = self.lines.get(node.lineno, "").strip()
-        self.expressions.append(Expression(self.function, text, node.lineno, self.statement, size, is_name, argument, source,
-                                           self.ancestor))
+        single = isinstance(node, ast.Call) and len(node.args) == 1
+        argument = _number(node.args[0]) if single else -1
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+            for k in filter(lambda k: k >= 0, map(_number, (node.left, node.right))):
+                self.expressions[k] = self.expressions[k]._replace(factor_of=len(self.expressions))
+        self.expressions.append(Expression(self.function, text, node.lineno, self.statement, size, is_name, argument,
+                                           self._source(node.lineno), self.ancestor, depth, id(node) in self.negated))
         marked = ast.Call(ast.Name(SEE, ast.Load()), [ast.Constant(len(self.expressions) - 1), node], [])
         return ast.copy_location(marked, node)
 
@@ -234,14 +268,18 @@ class _Marking(ast.NodeTransformer):
         if not isinstance(node.ctx, ast.Load):
             return node
         computed = not isinstance(node.value, (ast.Name, ast.Attribute, ast.Subscript))
-        return self._mark(node, *["value"] * computed)
+        return self._mark(node, *["value"] * (computed or node.attr == "T"))
 
     def visit_Subscript(self, node):
         return self._mark(node) if isinstance(node.ctx, ast.Load) else node
 
     def visit_Assign(self, node):
-        node.value = self.visit(node.value)
-        kept = ast.parse(f"{RECORDING} and {KEEP}(locals(), {node.lineno})").body[0]
+        node.value, line, first = self.visit(node.value), node.lineno, node.targets[0]
+        if isinstance(first, ast.Subscript) and len(node.targets) == 1:
+            self.assignments.append(Assignment(self.function, ast.unparse(first), line, self._source(line)))
+            if line == self.adding:
+                node = ast.copy_location(ast.AugAssign(first, ast.Add(), node.value), node)
+        kept = ast.parse(f"{RECORDING} and {KEEP}(locals(), {line})").body[0]
         return [node, ast.copy_location(kept, node)]
 
     def visit_Lambda(self, node):
@@ -250,5 +288,12 @@ class _Marking(ast.NodeTransformer):
     visit_FunctionDef = visit_JoinedStr = visit_Lambda
 
 
-def _is_marked(node):
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == SEE
+def _elements(node):
+    """What a tuple holds, and the tuples in it; the node itself, if it is none."""
+    return [inner for element in node.elts for inner in _elements(element)] if isinstance(node, ast.Tuple) else [node]
+
+
+def _number(node):
+    """Which expression a marked one is; −1 for anything else."""
+    marked = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == SEE
+    return node.args[0].value if marked else -1
