@@ -19,7 +19,8 @@ class Quantity(NamedTuple):
 
     text: str
     value: np.ndarray
-    degree: int                 # 1: a gradient (twice the incoming gradient makes it twice as large), 0: anything else
+    degree: int                 # 1: a gradient (twice the incoming gradient makes it twice as large), 0: no gradient, None: a
+                                # name of what is neither, as where something that is no gradient was added to one
     slope_of: str = ""          # "tanh", "the sigmoid", "the activation": what it is the derivative of, if of anything
     is_name: bool = False
     is_sum: bool = False        # a difference of two, made up to be tried
@@ -79,6 +80,7 @@ class Case(NamedTuple):
     tolerance: float
     degree: int = None          # of the value, as in `Quantity`; None if it is neither
     is_name: bool = True        # whether the code only names the value
+    is_term: bool = False       # whether it is one of the terms of a sum
 
     def equal(self, a, b):
         return np.abs(a - b).max() <= self.tolerance * max(np.abs(a).max(), np.abs(b).max(), 1e-300)
@@ -153,7 +155,7 @@ FACTORS = {2: "counted twice", 1 / 2: "halved", BATCH: "counted once per column 
 
 def nothing_needed(case):
     if np.any(case.value) and np.abs(case.needed).max() <= case.tolerance * np.abs(case.value).max():
-        yield Explanation(1.2, "surplus term", f"the term `{case.code}` is one too many")
+        yield Explanation(0.9 if case.is_term else 1.2, "surplus term", f"the term `{case.code}` is one too many")
 
 
 def factor_missing(case):
@@ -177,6 +179,7 @@ def _factor(case, what, sign, parts):
     noun = "the derivative of the activation" if derivative else "the factor"
     verb = "is missing" if what == "missing" else "is one too many"
     cost = (1 if what == "missing" else 1.1) + 0.6 * (len(parts) - 1) + 0.5 * (sign < 0)
+    cost += 0.05 * (derivative and case.degree == 0)            # it belongs to the gradient that comes in
     return Explanation(cost + 0.3 * sum(not q.is_name for q in parts), "derivative" if derivative else f"{what} factor",
                        f"{noun} {_product(parts)} {verb} at `{case.code}`{', and the sign is wrong' if sign < 0 else ''}",
                        _latest(parts))
@@ -191,7 +194,7 @@ def another_quantity(case):
             if quantity.slope_of:
                 yield Explanation(0.85 + (sign < 0), "derivative",
                                   f"`{case.code}` stands where the derivative of the activation, {text}, belongs", quantity.time)
-            elif not quantity.is_sum:
+            elif not quantity.is_sum and quantity.degree is not None:
                 odd = case.degree is not None and quantity.degree != case.degree
                 cost = 1.35 + 0.1 * (not quantity.is_name or sign < 0) + 0.8 * odd + 0.6 * (not case.is_name)
                 yield Explanation(cost, "exchanged", f"`{case.code}` stands where {text} belongs", quantity.time)
@@ -211,7 +214,7 @@ def derivative_exchanged(case):
                               _latest([other]))
         else:
             elsewhere = not set(_NAME.findall(one.text)) <= set(_NAME.findall(case.code))
-            yield Explanation((0.8 if of_another else 1.3) + 0.02 * elsewhere, "derivative",
+            yield Explanation((0.8 if of_another else 1.3) + 0.6 * elsewhere, "derivative",
                               f"the slope of {one.slope_of}, {_bare(one)}, stands where {that}{_bare(other)}{belongs}, "
                               f"at `{case.code}`", _latest([other]))
 
@@ -289,7 +292,7 @@ def two_terms_missing(case):
 
 
 HYPOTHESES = ((0.5, sign_flipped), (0.8, derivative_exchanged), (0.85, another_quantity), (1.0, factor_missing),
-              (1.0, one_missing), (1.1, factor_surplus), (1.2, nothing_needed), (1.5, constant_factor), (1.6, term_missing),
+              (1.0, one_missing), (1.1, factor_surplus), (0.9, nothing_needed), (1.5, constant_factor), (1.6, term_missing),
               (2.2, two_terms_missing), (2.6, factor_exchanged))
 
 

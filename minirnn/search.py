@@ -70,7 +70,7 @@ class Seen:
         def add(text, value, degree, where="", **more):
             if value.ndim == 3 and len(value) == 1:
                 value = value[0]
-            if value.ndim != 2 or value.size > 128 or not np.any(value) or degree is None:
+            if value.ndim != 2 or value.size > 128 or not np.any(value) or degree is None and not more.get("is_name"):
                 return
             same = degree, np.round(value, 12).tobytes(), value.shape
             if texts.setdefault(text, same) != same:            # another value had the name: a variable that was set anew
@@ -111,9 +111,11 @@ class Seen:
         for one, other in combinations(plain, 2):
             if one.value.shape == other.value.shape:
                 add(f"({one.text} − {other.text})", one.value - other.value, 0, is_sum=True, time=max(one.time, other.time))
+        shadowed = {name for call, name, line in variables if call == key.call}
         for q in [q for q in found.values() if q.degree == 1]:
             for name, matrix in [*self.params.items(), *self.params.stacked.items()]:
                 if matrix.ndim == 2 and matrix.shape[1] > 1 and q.value.shape[-2] == matrix.shape[0]:
+                    name = f"the parameter {name}" * (name in shadowed) or name
                     text = f"{name}ᵀ {q.text}" if q.is_name else f"{name}ᵀ ({q.text})"
                     add(text, matrix.T @ q.value, 1, time=q.time)
         return found.values()
@@ -223,11 +225,11 @@ class Search:
         return best
 
     def _swaps(self, replaced, wrong):
-        """Ways of the kind that two names of one statement stand in each other's place."""
-        read = {}                                               # statement -> name -> [(key, value)]
+        """Ways of the kind that two names of one statement, or two things that it hands on, stand in each other's place."""
+        read = {}                                               # statement -> text -> [(key, value)]
         for key, value in self.seen.values.items():
             expression = self.traced.expressions[key.expression]
-            if expression.is_name and key not in replaced:
+            if (expression.is_name or expression.is_handed_on) and key not in replaced:
                 read.setdefault((expression.function, expression.statement), {}).setdefault(expression.text, []).append(
                     (key, value))
         ways = []
@@ -288,9 +290,8 @@ class Search:
         With `partly`, also those that make only some of what is wrong right, as one of several mistakes would.
         """
         values, ways, mended = [value for keys, value in suspect.slots], [], set()
-        for explanation, needed in self._direct(suspect):
-            repair = suspect.replaced(needed)
-            left = self._left(repair, replaced, wrong)
+        for explanation, values_by in self._direct(suspect):
+            repair, left = self._directly_repaired(suspect, values_by, replaced, wrong)
             if left is not None:
                 ways.append((explanation, suspect, repair, left))
         single = [{block} for block in self.blocks if partly and len(wrong) > 1 and block in changed & wrong]
@@ -316,22 +317,62 @@ class Search:
         return ways
 
     def _direct(self, suspect):
-        """(explanation, values) of hypotheses that are tried as they are: where no linear system can say what was needed."""
+        """(explanation, function of what was seen to values) of hypotheses that are tried as they are.
+
+        These need no linear system, which often cannot say what was needed: of a matrix, or where the calls of a method
+        add up.
+        """
         code, values = suspect.expression.text, [value for keys, value in suspect.slots]
         if all(value.ndim == 2 and value.shape[0] == value.shape[1] for value in values):
-            yield Explanation(0.4, "transposed", f"`{code}` should be transposed"), [value.T for value in values]
-        if not suspect.expression.is_name:
+            yield Explanation(0.4, "transposed", f"`{code}` should be transposed"), lambda seen: [value.T for value in values]
+        if not suspect.expression.is_name and not self._feeds_itself(suspect):
             return
-        yield Explanation(0.5, "sign", f"`{code}` has the wrong sign"), [-value for value in values]
-        by_slot = []
-        for keys, value in suspect.slots:
-            degree = self.seen.degree(keys[0])
-            by_slot.append({q.text: q.value for q in self.seen.quantities(keys[0])
-                            if q.is_name and q.value.shape == value.shape and degree in (q.degree, None)})
-        for text in by_slot[0]:
-            if text != trace.plain(code) and all(text in named for named in by_slot):
+        if suspect.expression.is_name:
+            yield (Explanation(0.5, "sign", f"`{code}` has the wrong sign"),
+                   lambda seen: [-seen.values[keys[0]] for keys, _ in suspect.slots])
+
+        def named(seen):
+            """For each slot: text -> the quantity of that name that could stand there."""
+            for keys, value in suspect.slots:
+                yield {q.text: q for q in seen.quantities(keys[0]) if q.is_name and fits(value.shape, q.value.shape)}
+
+        def common(may_stand):
+            first, *others = [{text for text, q in quantities.items() if may_stand(keys[0], value, q)}
+                              for (keys, value), quantities in zip(suspect.slots, named(self.seen))]
+            return sorted(first.intersection(*others))
+
+        def could_replace(key, value, q):
+            return value.shape == q.value.shape and (not np.any(value) or self.seen.degree(key) in (q.degree, None))
+
+        for text in common(could_replace):
+            if text != trace.plain(code):
                 yield (Explanation(1.35, "exchanged", f"`{code}` stands where {text} belongs"),
-                       [named[text] for named in by_slot])
+                       lambda seen, text=text: [quantities[text].value for quantities in named(seen)])
+        if self._feeds_itself(suspect):
+            for text in common(lambda key, value, q: np.any(value)):
+                yield (Explanation(1, "missing factor", f"the factor {text} is missing at `{code}`"),
+                       lambda seen, text=text: [seen.values[keys[0]] * quantities[text].value
+                                                for (keys, _), quantities in zip(suspect.slots, named(seen))])
+
+    def _feeds_itself(self, suspect):
+        """Whether one time that it was reached may depend on another."""
+        return len({keys[0].call for keys, _ in suspect.slots}) > len(self.seen.main_calls)
+
+    def _directly_repaired(self, suspect, values_by, replaced, wrong):
+        """(repair, what is then still wrong): where calls feed each other, as often as each makes more of it right."""
+        repair = suspect.replaced(values_by(self.seen))
+        left = self._left(repair, replaced, wrong)
+        while left and self._feeds_itself(suspect):
+            seen = Seen(self, replaced | repair, self._twice | self._doubled(repair, replaced), repair)
+            try:
+                again = suspect.replaced(values_by(seen))
+            except KeyError:                                    # it has no name any more
+                break
+            left_again = self._left(again, replaced, wrong)
+            if left_again is None or not left_again < left:
+                break
+            repair, left = again, left_again
+        return repair, left
 
     def _explanations(self, suspect, needed, known, limit, replaced, repair):
         """Those that hold each time that the suspect was reached.
@@ -339,7 +380,7 @@ class Search:
         Where that was in several calls, one may feed another: what each would compute is seen with the others repaired.
         """
         seen, common = self.seen, None
-        if len({keys[0].call for keys, _ in suspect.slots}) > len(seen.main_calls):
+        if self._feeds_itself(suspect):
             seen = Seen(self, replaced | repair, self._twice | self._doubled(repair, replaced), repair)
         for (keys, value), need, where in zip(suspect.slots, needed, known):
             value = seen.values[keys[0]]
@@ -347,7 +388,8 @@ class Search:
             if not where.any():
                 continue
             case = Case(suspect.expression.text, value.shape, where, value[where], need[where],
-                        seen.quantities(keys[0]), max(self.tolerance, 1e-7), seen.degree(keys[0]), suspect.expression.is_name)
+                        seen.quantities(keys[0]), max(self.tolerance, 1e-7), seen.degree(keys[0]), suspect.expression.is_name,
+                        suspect.expression.is_term)
             found = {explanation.phrase: explanation for explanation in explain(case, limit)}
             for phrase, explanation in found.items():           # what is computed later is hardly what is missing here
                 if explanation.time > seen.order[keys[-1]]:
@@ -383,7 +425,7 @@ class Search:
         if not known.any() or known.sum() > len(effects):
             return None
         error = ((self.truth - base) / self.scales)[counted]
-        one_call = len({keys[0].call for keys, _ in suspect.slots}) <= len(self.seen.main_calls)
+        one_call = not self._feeds_itself(suspect)
         for turn in range(6):
             change, _, rank, _ = np.linalg.lstsq(effects[:, known], error, rcond=1e-11)
             if rank < known.sum():

@@ -29,7 +29,9 @@ class Expression(NamedTuple):
     source: str     # the line, as it is written
     ancestor: int   # how far up the class's ancestors it stands; 0 for its own methods
     depth: int      # 0: computed, or all that is assigned; 1: a name that is handed on; 2: one that something is computed of
+    is_handed_on: bool  # returned, or an argument of a call
     negated: bool   # whether a minus stands before it, or it is one
+    is_term: bool   # whether it is one of the terms of a sum
     factor_of: int = -1     # the product that it is a factor of: which expression; −1 for none
 
 
@@ -212,7 +214,7 @@ class _Marking(ast.NodeTransformer):
     def __init__(self, traced, function, lines, ancestor, adding):
         self.expressions, self.assignments = traced.expressions, traced.assignments
         self.function, self.lines, self.ancestor, self.adding = function, lines, ancestor, adding
-        self.statement, self.assigned, self.handed, self.negated = 0, set(), set(), set()
+        self.statement, self.assigned, self.handed, self.negated, self.terms = 0, set(), set(), set(), set()
 
     def visit(self, node):
         if isinstance(node, ast.stmt):
@@ -225,8 +227,9 @@ class _Marking(ast.NodeTransformer):
             self.handed |= set(map(id, node.args))
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             self.negated |= {id(node), id(node.operand)}
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
-            self.negated.add(id(node.right))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
+            self.terms |= {id(node.left), id(node.right)}
+            self.negated |= {id(node.right)} if isinstance(node.op, ast.Sub) else set()
         return super().visit(node)
 
     def _source(self, line):
@@ -248,7 +251,8 @@ class _Marking(ast.NodeTransformer):
             for k in filter(lambda k: k >= 0, map(_number, (node.left, node.right))):
                 self.expressions[k] = self.expressions[k]._replace(factor_of=len(self.expressions))
         self.expressions.append(Expression(self.function, text, node.lineno, self.statement, size, is_name, argument,
-                                           self._source(node.lineno), self.ancestor, depth, id(node) in self.negated))
+                                           self._source(node.lineno), self.ancestor, depth,
+                                           *(id(node) in of for of in (self.handed, self.negated, self.terms))))
         marked = ast.Call(ast.Name(SEE, ast.Load()), [ast.Constant(len(self.expressions) - 1), node], [])
         return ast.copy_location(marked, node)
 

@@ -13,6 +13,7 @@ from minirnn.cells.cell import stack
 from minirnn.cells.elman import RNN
 from minirnn.cells.lstm import LSTM
 from minirnn.diagnose import diagnose
+from minirnn.gradcheck import load_cell
 from minirnn.model import Model, ModelRun
 
 D, H = 3, 4
@@ -310,6 +311,119 @@ def test_what_nothing_explains_is_not_guessed_at():
     assert set(finding.parameters) == {"W", "R", "b"}
 
 
+@pytest.mark.parametrize("right, wrong, kind, words", [
+    ("do * o * (1 - o)", "do * (1 - o**2)", "derivative", "the slope of tanh, `1 - o ** 2`, stands where that of the sigmoid, "
+     "o(1 − o), belongs"),
+    ("dg * (1 - g**2)", "dg * g * (1 - g)", "derivative", "the slope of the sigmoid, g(1 − g), stands where that of tanh, "
+     "1 − g², belongs, at `dg * g * (1 - g)`"),
+    ("dh_new * o * (1 - s**2)", "dh_new * o * (1 - new[1]**2)", "derivative",
+     "`1 - new[1] ** 2` stands where the derivative of the activation, (1 − s²), belongs"),
+    ("dg * (1 - g**2)", "dg * (1 - np.tanh(g)**2)", "derivative", "where the derivative of the activation, (1 − g²), belongs"),
+    ("do = dh_new * s", "do = dh_new * s * f", "surplus factor", "the factor f is one too many"),
+    ("(self.R.T @ da, dc)", "(self.R.T @ da, dc + dc_new)", "surplus term", "the term `dc_new` is one too many"),
+    ("dc_new = dc_new + dh_new", "dc_new = dh_new", "missing term", "the term + dc_new is missing"),
+    ("(self.R.T @ da, dc)", "(self.R.T @ da, 0 * dc)", "carry", "old c"),
+    ("stack(di * i * (1 - i), df * f * (1 - f), ", "stack(df * f * (1 - f), di * i * (1 - i), ", "exchanged",
+     "`df * f * (1 - f)` and `di * i * (1 - i)` stand in each other's place"),
+    ("dc_new * g, dc_new * c", "dc_new * c, dc_new * g", "exchanged", "stand in each other's place"),
+])
+def test_a_line_of_an_lstm_made_wrong_is_told_in_words(tmp_path, right, wrong, kind, words):
+    finding = only_finding(written_lstm(tmp_path, right, wrong))
+    assert finding.kind == kind and words in finding.sentence and finding.line > 0, finding
+
+
+LSTM_BACKWARD = """
+import numpy as np
+from minirnn.cells.cell import stack
+from minirnn.cells.lstm import LSTM
+
+class Written(LSTM):
+    def step_backward(self, dnew, old, new, memo):
+        dh_new, dc_new = dnew
+        h, c = old
+        i, f, o, g, s = memo.i, memo.f, memo.o, memo.g, memo.s
+        do = dh_new * s
+        dc_new = dc_new + dh_new * o * (1 - s**2)
+        di, df, dg, dc = dc_new * g, dc_new * c, dc_new * i, dc_new * f
+        da = stack(di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dg * (1 - g**2))
+        return da, (self.R.T @ da, dc)
+"""
+
+
+def written_lstm(folder, right="", wrong=""):
+    """An LSTM from a file of its own, with a part of its backward step exchanged."""
+    assert right in LSTM_BACKWARD
+    path = folder / "written.py"
+    path.write_text(LSTM_BACKWARD.replace(right, wrong, 1) if right else LSTM_BACKWARD, encoding="utf-8")
+    return awaken(load_cell(f"{path}:Written", D, H), np.random.default_rng(0))
+
+
+def test_the_lstm_that_lines_are_made_wrong_in_is_right(tmp_path):
+    assert gradcheck(written_lstm(tmp_path))
+
+
+def test_four_forgotten_derivatives_are_told_as_four(tmp_path):
+    findings = diagnosis_of(written_lstm(tmp_path, "stack(di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dg * (1 - g**2))",
+                                         "stack(di, df, do, dg)")).findings
+    assert [finding.kind for finding in findings] == ["derivative"] * 4
+    for gate, slope in {"i": "i(1 − i)", "f": "f(1 − f)", "o": "o(1 − o)", "g": "(1 − g²)"}.items():
+        told, = [finding for finding in findings if f"a_{gate}" in finding.wrong]
+        assert f"the derivative of the activation {slope} is missing" in told.sentence
+
+
+def test_a_gradient_that_is_computed_before_all_of_it_has_arrived_is_told(tmp_path):
+    complete = "        dc_new = dc_new + dh_new * o * (1 - s**2)\n"
+    share_out = "        di, df, dg, dc = dc_new * g, dc_new * c, dc_new * i, dc_new * f\n"
+    finding = only_finding(written_lstm(tmp_path, complete + share_out, share_out + complete))
+    assert "`dc_new` stands where dc_new of line" in finding.sentence and set(finding.wrong) >= {"a_i", "a_f", "a_g", "old c"}
+
+
+def test_the_new_state_in_place_of_the_old_one_is_named_also_beside_another_mistake():
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        da = dnew[0] * (1 - new[0]**2)
+        grads["W"] += da @ x.T
+        grads["R"] += da @ new[0].T
+        grads["b"] += da.sum(axis=1, keepdims=True)
+        return p["W"].T @ da, (p["R"].T @ da,)
+
+    def no_square(p, dnew, x, old, new, memo, grads):
+        da = dnew[0] * (1 - new[0])
+        grads["W"] += da @ x.T
+        grads["R"] += da @ new[0].T
+        grads["b"] += da.sum(axis=1, keepdims=True)
+        return p["W"].T @ da, (p["R"].T @ da,)
+
+    finding = only_finding(rnn_cell(step_backward))
+    assert finding.kind == "exchanged" and "`new[0]` stands where old h belongs" in finding.sentence
+    slope, exchanged = diagnosis_of(rnn_cell(no_square)).findings
+    assert slope.kind == "derivative" and "(1 − new[0]²)" in slope.sentence
+    assert exchanged.kind == "exchanged" and exchanged.wrong == ("R",) and "old h belongs" in exchanged.sentence
+
+
+@pytest.mark.parametrize("returned, words", [
+    ("da, 0 * dc", "`0 * dc` stands where dc belongs"),
+    ("da, np.zeros_like(da)", "`np.zeros_like(da)` stands where dc belongs"),
+    ("da, -dc", "wrong sign"),
+    ("da, self.params['p_' + k]", "the factor da is missing at `self.params['p_' + k]`"),
+])
+def test_one_mistake_in_a_method_that_is_called_for_three_gates_is_told_once(tmp_path, returned, words):
+    path = tmp_path / "peepholes.py"
+    path.write_text("import numpy as np\n"
+                    "from minirnn.cells.lstm_variants import LSTMPeephole\n\n"
+                    "class Peepholes(LSTMPeephole):\n"
+                    "    def gate_backward(self, k, dgate, gate):\n"
+                    "        da, dc = super().gate_backward(k, dgate, gate)\n"
+                    f"        return {returned}\n", encoding="utf-8")
+    finding = only_finding(awaken(load_cell(f"{path}:Peepholes", D, H), np.random.default_rng(0)))
+    assert words in finding.sentence and finding.line == 7 and set(finding.wrong) == {"a_i", "a_f", "a_z", "old h", "old c"}
+
+
+def test_a_gates_rows_of_a_stacked_weight_that_are_another_gates_are_seen_where_they_are_used(tmp_path):
+    finding = only_finding(written_lstm(tmp_path, "return da, (self.R.T @ da, dc)",
+                                        "R = self.R.copy(); R[:4] = R[4:8]\n        return da, (R.T @ da, dc)"))
+    assert finding.wrong == ("old h",) and "`R.T @ da` stands where the parameter Rᵀ da belongs" in finding.sentence
+
+
 # ---- what is carried from step to step -------------------------------------------------------------------------------
 
 class WithOwnCarry(LSTM):
@@ -355,6 +469,8 @@ class SwapsTheCarry(UsesTheCarryOnce):
 def test_what_is_lost_doubled_or_misplaced_between_two_right_steps_is_named(wrong, words):
     diagnosis = diagnosis_of(awaken(wrong(D, H), np.random.default_rng(0)))
     assert "wrong" not in diagnosis.matrix.values() and "each step alone is right" in str(diagnosis)
+    assert diagnosis.two_steps.verdict["first c", "last c"] == "wrong" and "two steps" in diagnosis.table()
+    assert diagnosis.as_dict()["two_steps"]["columns"] == ["last h", "last c"]
     kept, carried = diagnosis.findings
     assert kept.kind == "not repeatable" and f"self.{'dc' if wrong is WithOwnCarry else 'first'}" in kept.sentence
     assert carried.kind == "carry" and words in carried.sentence and carried.wrong == ("old h", "old c")
