@@ -199,11 +199,11 @@ def is_place(name):
 def own_words(error, place):
     """An error that came out of the user's file, with the line there; None if it did not."""
     path = Path(place.rpartition(":")[0])
-    said = f"{type(error).__name__}: {error}"
+    said = str(error) if error.__cause__ else f"{type(error).__name__}: {error}"     # (a sentence of ours, about theirs)
     if isinstance(error, SyntaxError):
         return f"{path}, line {error.lineno}: {said}"
-    lines = [(frame.lineno, frame.name) for frame in traceback.extract_tb(error.__traceback__)
-             if Path(frame.filename).name == path.name]
+    frames = traceback.extract_tb((error.__cause__ or error).__traceback__)
+    lines = [(frame.lineno, frame.name) for frame in frames if Path(frame.filename).name == path.name]
     if not lines:
         return None
     line, function = lines[-1]

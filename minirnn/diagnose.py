@@ -224,20 +224,23 @@ class ModelDiagnosis:
         return f"<pre>{html.escape(self.summary())}</pre>{pictures}"
 
 
-def _told(findings, most=3):
-    """The lines that tell of the first few findings."""
-    lines = []
-    for number, finding in enumerate(findings[:most], 1):
+def _told(findings, room=9):
+    """The findings in so many lines: each with its line of code and what it makes wrong, or as much of that as there is room for."""
+    parts = []
+    for number, finding in enumerate(findings, 1):
         mark = f"{number}. " if len(findings) > 1 else ""
+        indent = f"  {' ' * len(mark)}"
         place = f"{finding.method}, line {finding.line}: " if finding.line else f"{finding.method}: " * bool(finding.method)
-        lines.append(f"  {mark}{place}{finding.sentence}")
+        parts.append([f"  {mark}{place}{finding.sentence}"])
         if finding.source:
-            lines.append(f"  {' ' * len(mark)}    {finding.source}")
+            parts[-1].append(f"{indent}    {finding.source}")
         if finding.wrong and finding.kind != "unexplained":
-            lines.append(f"  {' ' * len(mark)}This alone makes wrong: {_few(finding.wrong, 8)}.")
-    if len(findings) > most:
-        lines.append(f"  and {len(findings) - most} more, in `report.diagnosis.findings`.")
-    return lines
+            parts[-1].append(f"{indent}This alone makes wrong: {_few(finding.wrong, 8)}.")
+    for n in (3, 2, 1):
+        lines = [line for part in parts for line in part[:n]]
+        if len(lines) <= room:
+            return lines
+    return [*lines[:room - 1], f"  and {len(lines) - room + 1} more, in `report.diagnosis.findings`."]
 
 
 def _few(names, most=6):

@@ -537,8 +537,9 @@ def _check_contract(cell, run):
         raise TypeError(f"step_backward returned {type(returned).__name__}, expected a pair: dwx, dold")
     dwx, dold = returned
     if not isinstance(dold, tuple) or len(dold) != len(new):
-        raise TypeError(f"step_backward returned {type(dold).__name__} of {np.size(dold)} as dold, expected a tuple of "
-                        f"{len(new)}: ({', '.join('d' + name for name in cell.state_names)})")
+        described = f"a tuple of {len(dold)}" if isinstance(dold, tuple) else f"a {type(dold).__name__}"
+        raise TypeError(f"step_backward returned {described} as dold, expected a tuple of {len(new)}: "
+                        f"({', '.join('d' + name for name in cell.state_names)})")
     _check_array("step_backward", "dwx", dwx, wx.shape, cell.dtype)
     for name, array in zip(cell.state_names, dold):
         _check_array("step_backward", f"d{name}", array, shape, cell.dtype)

@@ -12,7 +12,7 @@ from minirnn.activations import sigmoid, tanh
 from minirnn.cells.cell import stack
 from minirnn.cells.elman import RNN
 from minirnn.cells.lstm import LSTM
-from minirnn.diagnose import diagnose
+from minirnn.diagnose import Diagnosis, Finding, Verdicts, diagnose
 from minirnn.gradcheck import load_cell
 from minirnn.model import Model, ModelRun
 
@@ -664,6 +664,18 @@ def test_the_text_of_a_failing_check_begins_with_ten_lines_at_most():
     assert len(told) <= 10 and "c' to old c" in told[0]
     assert any("the factor f is one too many" in line for line in told)
     assert any("return da, (dh, dc * memo.f)" in line for line in told)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 9, 12])
+def test_ten_lines_tell_every_finding_or_how_many_are_left(n):
+    findings = [Finding("sign", f"finding {k}.", ("W",), "step_backward", line=k + 1, source=f"line {k}") for k in range(n)]
+    verdicts = Verdicts("one step", ["h'"])
+    verdicts.judge("W", "h'", np.ones(1), -np.ones(1), 1e-6, 0)
+    told = Diagnosis("Cell", verdicts, None, findings, ["a note."]).summary().splitlines()
+    shown = sum("finding" in line and "more" not in line for line in told)
+    left = [line for line in told if "more, in `report.diagnosis.findings`" in line]
+    assert len(told) <= 10 and (shown == n and not left if n <= 9 else left == [
+        f"  and {n - shown} more, in `report.diagnosis.findings`."])
 
 
 def test_a_report_is_also_html_with_a_picture_and_json():
