@@ -18,6 +18,7 @@ import ctypes
 import functools
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,6 +54,20 @@ def n_shares(cell, batch):
     n = _before[0] if _before else blas_threads() or 1
     fits = batch // n >= COLUMNS and cell.n_hidden * (batch // n) >= LENGTH
     return n if fits and not _is_small(cell, batch) else 1
+
+
+@functools.cache
+def workers():
+    """The threads that take shares, beside the caller's own: a `ThreadPoolExecutor`, the same for every run.
+
+    A new thread for each run would be given another part of the C library's memory than the one before it had, and each
+    run would pay for fresh memory again (measured: 15% of a run, in a process where another library has threads, too).
+    """
+    return ThreadPoolExecutor(max(1, (os.cpu_count() or 2) - 1), "minirnn")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=workers.cache_clear)     # threads do not come along
 
 
 def _is_small(cell, batch):

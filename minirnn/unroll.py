@@ -18,13 +18,13 @@ What makes it fast is here, so that no cell needs to know of it:
   (subnormals), where each operation takes many times as long. They are set to zero every few steps.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 
 import numpy as np
 
 from . import checks
 from .cells.cell import Memo
-from .threads import n_shares, threads_for
+from .threads import n_shares, threads_for, workers
 
 CHUNK = 2**20       # pre-activations held at once: K steps' worth. Small enough for the cache, large enough for products
 
@@ -155,13 +155,14 @@ class Run:
             with np.errstate(**settings):
                 return call(share, tick)
 
-        with ThreadPoolExecutor(len(others)) as pool:
-            waiting = [pool.submit(alone, share) for share in others]
-            try:
-                return [call(first, self._progress), *(other.result() for other in waiting)]
-            except BaseException:
-                failed.append(True)
-                raise
+        waiting = [workers().submit(alone, share) for share in others]
+        try:
+            return [call(first, self._progress), *(other.result() for other in waiting)]
+        except BaseException:
+            failed.append(True)
+            raise
+        finally:
+            wait(waiting)                                       # afterwards nobody writes into this run's arrays
 
     # ---- reading -----------------------------------------------------------------------------------------------------
 

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import signal
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -239,3 +241,42 @@ def test_a_wide_network_runs_in_shares_by_itself(two_threads):
     assert blas_threads() == 2 and run.hs.flags.c_contiguous and dxs.shape == xs.shape
     alone = minirnn.unroll(cell, np.ascontiguousarray(xs[..., :80]))
     np.testing.assert_allclose(run.hs[..., :80], alone.hs, atol=1e-6)
+
+
+def a_shared_run():
+    """Forward and backward in two shares; the threads that took part."""
+    seen = set()
+
+    class Watched(type(minirnn.make_cell("rnn", 1, 1))):
+        def step(self, wx, old):
+            seen.add(threading.get_ident())
+            return super().step(wx, old)
+
+    run = minirnn.unroll(Watched(2, 3), np.random.default_rng(0).normal(size=(4, 2, 6)))
+    run.backward(np.ones_like(run.hs))
+    return seen
+
+
+def test_every_run_has_the_same_threads_as_the_one_before(in_shares):
+    with in_shares(2):
+        first, second = a_shared_run(), a_shared_run()
+    assert len(first) == 2 and first == second
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_forked_process_has_threads_of_its_own(in_shares):
+    with in_shares(2):
+        a_shared_run()
+        child = os.fork()
+        if not child:
+            os._exit(len(a_shared_run()))
+    for _ in range(100):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        pytest.fail("the child never came back: it waited for a thread that it does not have")
+    assert os.waitstatus_to_exitcode(status) == 2
