@@ -115,12 +115,12 @@ class Kept(NamedTuple):
     outs: int
 
 
-def kept(name):
+def kept(name, **options):
     """What `unroll` keeps of a cell in float32: a `Kept`. For an LSTM, h and c, five gates, and no outputs: 28 bytes.
 
     It is seen in one step of the cell with one unit and one column.
     """
-    cell = make_cell(name, 1, 1)
+    cell = make_cell(name, 1, 1, **options)
     wx, = cell.input_terms(np.zeros((1, 1, 1), cell.dtype))
     new, memo = cell.step(wx, cell.initial_state(1))
     hs = new[0][None]

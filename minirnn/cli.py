@@ -131,6 +131,9 @@ def parser():
     timing.add_argument("--json", action="store_true", help="print the results as JSON")
     timing.add_argument("--figure", type=Path, metavar="PATH", help="also draw time against T, B and H (one cell of each "
                                                                     "family, unless some are named)")
+    timing.add_argument("--long", type=Path, metavar="PATH", help="also draw time and memory against T up to 100,000 steps "
+                                                                  "(8 columns, 2 inputs, 64 units; lstm, unless some are "
+                                                                  "named), as a whole and in segments")
     return top
 
 
@@ -331,7 +334,7 @@ def report_text(task, model, start=None):
 # ---- speed -----------------------------------------------------------------------------------------------------------
 
 def run_bench(options):
-    from . import bench
+    from . import bench, bench_long, plots
     size, against = bench.parse_size(options.size), [name.strip() for name in options.against.split(",") if name.strip()]
 
     def say(line):
@@ -347,13 +350,18 @@ def run_bench(options):
         found["training_step"] = step.as_dict()
         if not options.json:
             print(f"\n{step}")
+    figures = {}
+    if options.figure:
+        points = bench.sweep(options.cells, size, runs=options.runs, seed=options.seed, progress=say)
+        figures[options.figure] = bench.bench_figure((size, points))
+    if options.long:
+        found["long"] = bench_long.long_runs(options.cells or ["lstm"], seed=options.seed, progress=say)
+        figures[options.long] = bench_long.long_figure(found["long"])
     if options.json:
         print(json.dumps(found, indent=2))
-    if options.figure:
-        from . import plots
-        points = bench.sweep(options.cells, size, runs=options.runs, seed=options.seed, progress=say)
-        plots.save(bench.bench_figure((size, points)), options.figure)
-        print(f"figure: {options.figure}", file=sys.stderr if options.json else sys.stdout)
+    for path, figure in figures.items():
+        plots.save(figure, path)
+        print(f"figure: {path}", file=sys.stderr if options.json else sys.stdout)
 
 
 # ---- the demo --------------------------------------------------------------------------------------------------------

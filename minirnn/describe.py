@@ -15,8 +15,8 @@ def summary(kind):
 class Description:
     """One cell, described. Prints as text; in a notebook it shows as HTML."""
 
-    def __init__(self, name, cell):
-        self.name, self.cell = name, cell
+    def __init__(self, name, cell, bytes_kept):
+        self.name, self.cell, self.bytes_kept = name, cell, bytes_kept
         self.summary = summary(type(cell))
         self.shapes = {parameter: a.shape for parameter, a in cell.params.items()}
 
@@ -33,6 +33,7 @@ class Description:
                  f"Parameters ({cell.n_params:,} numbers for D = {cell.n_in} inputs and H = {cell.n_hidden} hidden units)",
                  *(f"  {'×'.join(map(str, shape)):<9} {'  '.join(names)}" for shape, names in widths.items()), "",
                  f"State    {', '.join(cell.state_names)}",
+                 f"Keeps    {self.bytes_kept} bytes of each step, per unit and column, from forward to backward (in float32)",
                  f"Options  {self._options()}",
                  f"Source   {cell.source}"]
         return "\n".join(lines)
@@ -48,7 +49,8 @@ class Description:
                 f"<p style='font-family:monospace;white-space:pre'>{equations}</p>"
                 f"<table><thead><tr><th>parameter</th><th>shape</th></tr></thead><tbody>{rows}</tbody></table>"
                 f"<p>{cell.n_params:,} numbers for D = {cell.n_in}, H = {cell.n_hidden}. "
-                f"State: {html.escape(', '.join(cell.state_names))}. Options: {html.escape(self._options())}. "
+                f"State: {html.escape(', '.join(cell.state_names))}. Keeps {self.bytes_kept} bytes of each step, per unit and "
+                f"column, in float32. Options: {html.escape(self._options())}. "
                 f"Source: {html.escape(cell.source)}.</p>")
 
 
@@ -66,7 +68,9 @@ def describe(name, n_in=3, n_hidden=4, **options):
     Raises:
         KeyError, TypeError, ValueError: as `make_cell`.
     """
-    return Description(name, make_cell(name, n_in, n_hidden, **options))
+    from .bench import kept             # (here, for it is needed for a description only)
+    cell = make_cell(name, n_in, n_hidden, **options)
+    return Description(name, cell, sum(kept(name, **{**options, "dtype": "float32"})))
 
 
 def cell_table(n_in, n_hidden):

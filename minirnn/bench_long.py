@@ -1,0 +1,143 @@
+"""How time and memory grow with the length of a sequence, up to a hundred thousand steps.
+
+Backward needs what forward saw, so what a run keeps grows with T. In segments (`unroll(..., segment=k)`) it is kept for k
+steps only, and computed once more on the way back: half as much time again, and memory for k steps and T/k states, which
+is least near k = √T. The inputs, the outputs and their gradients still grow with T. They belong to whoever asks.
+
+Each run is made in a process of its own: only then is the memory that the system counts the memory of that run.
+
+    from minirnn.bench_long import long_runs, long_figure
+    long_figure(long_runs(["lstm", "rda"], lengths=(100, 1000, 10_000)))
+"""
+
+import multiprocessing
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from math import isqrt
+
+import numpy as np
+
+from . import checks
+from .bench import Size, check_memory, parse_size
+from .cells import CELLS, make_cell
+from .unroll import unroll
+
+LENGTHS = (100, 316, 1000, 3162, 10_000, 31_623, 100_000)
+LONG = Size(max(LENGTHS), 8, 2, 64)
+
+
+def long_runs(cells=("lstm",), size=LONG, *, lengths=LENGTHS, whole=True, seed=0, progress=None):
+    """Run cells forward and backward over sequences of several lengths, as a whole and in segments of √T steps.
+
+    Args:
+        cells: names in `CELLS`.
+        size: as in `bench.benchmark`; its B, D and H count, T is each of the lengths.
+        lengths: the numbers of steps.
+        whole: with False, in segments only.
+        seed: of weights, inputs and gradients.
+        progress: called with a line of text for each run. One that would not fit into the machine is left out, and said.
+
+    Returns:
+        A list of dicts: cell, T, segment (None: the whole), forward and backward (seconds), resident_bytes (the most that
+        the process ever had in memory), idle_bytes (what it had before, with NumPy and without a sequence; both None
+        where the system does not tell), and given_bytes (inputs, outputs and their gradients).
+
+    Raises:
+        KeyError: unknown cell. TypeError, ValueError: a size or length that is none.
+    """
+    size, cells, say = parse_size(size), [cells] if isinstance(cells, str) else list(cells), progress or (lambda line: None)
+    for name in cells:
+        checks.lookup("cell", name, CELLS)
+    sizes = [size._replace(T=checks.positive_integer("lengths", T)) for T in lengths]
+    found = []
+    for name in cells:
+        for at in sizes:
+            for segment in (None, max(1, isqrt(at.T))) if whole else (max(1, isqrt(at.T)),):
+                way = f"segments of {segment} steps" if segment else "the whole kept"
+                try:
+                    check_memory(name, at, segment)
+                except ValueError as error:
+                    say(str(error))
+                    continue
+                found.append(_alone(name, at, segment, seed))
+                say(f"{name}, T = {at.T}, {way}: {found[-1]['forward'] + found[-1]['backward']:.2f} s, "
+                    f"{(found[-1]['resident_bytes'] or np.nan) / 1e6:.0f} MB")
+    return found
+
+
+def _alone(name, size, segment, seed):
+    """One run, in a process that has done nothing else."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(_run, name, size, segment, seed).result()
+
+
+def _run(name, size, segment, seed):
+    cell, rng = make_cell(name, size.D, size.H, rng=seed), np.random.default_rng(seed)
+    few = np.zeros((2, size.D, size.B), np.float32)
+    unroll(cell, few).backward(np.zeros((2, size.H, size.B), np.float32))       # what is done once is not counted
+    idle = resident_bytes()
+    xs = rng.standard_normal((size.T, size.D, size.B), np.float32)
+    dhs = rng.standard_normal((size.T, size.H, size.B), np.float32)
+    stamps = [time.perf_counter()]
+    run = unroll(cell, xs, segment=segment)
+    stamps.append(time.perf_counter())
+    dxs, _, _ = run.backward(dhs)
+    stamps.append(time.perf_counter())
+    return {"cell": name, "T": size.T, "segment": segment, "forward": stamps[1] - stamps[0], "backward": stamps[2] - stamps[1],
+            "resident_bytes": resident_bytes(), "idle_bytes": idle,
+            "given_bytes": sum(a.nbytes for a in (xs, dxs, run.hs, dhs))}
+
+
+def resident_bytes():
+    """The most memory that this process has had so far, in bytes; None where the system does not tell."""
+    try:
+        with open("/proc/self/status", encoding="ascii") as status:
+            return next(1024 * int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        pass
+    try:
+        import resource
+    except ImportError:                                         # Windows
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def long_figure(runs):
+    """Time and memory against T, from what `long_runs` returned: whole and in segments, beside what grows in any case."""
+    from .plots import FAINT, INK, cell_style, figure, tidy
+    fig = figure(10.5, 4.4)
+    fig.suptitle("A hundred thousand steps: what they take, kept as a whole and in segments of √T steps", fontsize=12.5, x=0.01,
+                 ha="left", weight="bold")
+    time_axes, memory_axes = fig.subplots(1, 2)
+    for name in dict.fromkeys(run["cell"] for run in runs):
+        for in_segments in (False, True):
+            line = [run for run in runs if run["cell"] == name and (run["segment"] is not None) == in_segments]
+            if not line:
+                continue
+            style = {**cell_style(name), "linestyle": "-" if in_segments else (0, (1, 1.2)), "markersize": 5,
+                     "markerfacecolor": None if in_segments else "white",
+                     "label": f"{name}, {'in segments' if in_segments else 'all steps kept'}"}
+            lengths = [run["T"] for run in line]
+            time_axes.plot(lengths, [run["forward"] + run["backward"] for run in line], **style)
+            memory_axes.plot(lengths, [(run["resident_bytes"] or np.nan) / 1e6 for run in line], **style)
+            last = line[-1]
+            for axes, value, words in ((time_axes, last["forward"] + last["backward"], "{:.1f} s"),
+                                       (memory_axes, (last["resident_bytes"] or np.nan) / 1e6, "{:.0f} MB")):
+                if np.isfinite(value):
+                    axes.annotate(words.format(value), (last["T"], value), (0, -14 if in_segments else 7),
+                                  textcoords="offset points", ha="right", fontsize=9, color=cell_style(name)["color"])
+    by_length = {run["T"]: run for run in runs}
+    lengths = sorted(by_length)
+    if any(run["idle_bytes"] for run in runs):
+        least = [((by_length[T]["idle_bytes"] or np.nan) + by_length[T]["given_bytes"]) / 1e6 for T in lengths]
+        memory_axes.plot(lengths, least, color=FAINT, linewidth=1, zorder=0)
+        memory_axes.annotate("Python, NumPy, inputs,\noutputs and their gradients", (lengths[len(lengths) // 2], least[len(lengths) // 2]),
+                             (8, -6), textcoords="offset points", va="top", fontsize=9, color=INK)
+    for axes, title, label in ((time_axes, "Time grows with T", "forward + backward (s)"),
+                               (memory_axes, "Memory: only what must", "most memory of the process (MB)")):
+        axes.set_xscale("log")
+        axes.set_yscale("log" if np.isfinite(np.concatenate([line.get_ydata() for line in axes.lines])).any() else "linear")
+        tidy(axes, title, "T, steps", label)
+    time_axes.legend(frameon=False, fontsize=9)
+    return fig
