@@ -42,7 +42,7 @@ FRAMEWORKS_FILE = Path(__file__).resolve().parent.parent / "tests" / "frameworks
 FAMILIES = ("rnn", "lstm", "gru", "mut1", "indrnn", "rwa", "rda")       # one cell of each, for a figure
 TURN = 0.1          # seconds that each takes at least when it is its turn, with as many calls as that needs
 FLOOR_LINE = {"linewidth": 0.9, "alpha": 0.7}
-REST = 0.02         # seconds between turns, in which the threads of the one before stop looking for work
+REST = 0.1          # seconds between turns, in which the threads of the one before stop looking for work: OpenBLAS's do for 0.05
 
 
 class Size(NamedTuple):

@@ -1,8 +1,8 @@
 """How time and memory grow with the length of a sequence, up to a hundred thousand steps.
 
 Backward needs what forward saw, so what a run keeps grows with T. In segments (`unroll(..., segment=k)`) it is kept for k
-steps only, and computed once more on the way back: half as much time again, and memory for k steps and T/k states, which
-is least near k = √T. The inputs, the outputs and their gradients still grow with T. They belong to whoever asks.
+steps only, and computed once more on the way back. That is at most half as much time again (less where memory is slow, for k
+steps stay in the cache), and memory for k steps and T/k states, which is least near k = √T. The inputs, the outputs and their gradients still grow with T. They belong to whoever asks.
 
 Each run is made in a process of its own: only then is the memory that the system counts the memory of that run.
 
@@ -105,7 +105,7 @@ def resident_bytes():
 
 def long_figure(runs):
     """Time and memory against T, from what `long_runs` returned: whole and in segments, beside what grows in any case."""
-    from .plots import FAINT, INK, cell_style, figure, tidy
+    from .plots import FAINT, cell_style, figure, tidy
     fig = figure(10.5, 4.4)
     fig.suptitle("A hundred thousand steps: what they take, kept as a whole and in segments of √T steps", fontsize=12.5, x=0.01,
                  ha="left", weight="bold")
@@ -125,18 +125,19 @@ def long_figure(runs):
             for axes, value, words in ((time_axes, last["forward"] + last["backward"], "{:.1f} s"),
                                        (memory_axes, (last["resident_bytes"] or np.nan) / 1e6, "{:.0f} MB")):
                 if np.isfinite(value):
-                    axes.annotate(words.format(value), (last["T"], value), (0, -14 if in_segments else 7),
-                                  textcoords="offset points", ha="right", fontsize=9, color=cell_style(name)["color"])
+                    axes.annotate(words.format(value), (last["T"], value), (9, -8 if in_segments else 2),
+                                  textcoords="offset points", fontsize=9, color=cell_style(name)["color"])
     by_length = {run["T"]: run for run in runs}
     lengths = sorted(by_length)
     if any(run["idle_bytes"] for run in runs):
         least = [((by_length[T]["idle_bytes"] or np.nan) + by_length[T]["given_bytes"]) / 1e6 for T in lengths]
-        memory_axes.plot(lengths, least, color=FAINT, linewidth=1, zorder=0)
-        memory_axes.annotate("Python, NumPy, inputs,\noutputs and their gradients", (lengths[len(lengths) // 2], least[len(lengths) // 2]),
-                             (8, -6), textcoords="offset points", va="top", fontsize=9, color=INK)
+        memory_axes.plot(lengths, least, color=FAINT, linewidth=7, alpha=0.4, solid_capstyle="butt", zorder=0,
+                         label="Python, NumPy, inputs, outputs\nand their gradients")
+        memory_axes.legend(memory_axes.lines[-1:], [memory_axes.lines[-1].get_label()], frameon=False, fontsize=9, loc="upper left")
     for axes, title, label in ((time_axes, "Time grows with T", "forward + backward (s)"),
                                (memory_axes, "Memory: only what must", "most memory of the process (MB)")):
         axes.set_xscale("log")
+        axes.margins(x=0.14)
         axes.set_yscale("log" if np.isfinite(np.concatenate([line.get_ydata() for line in axes.lines])).any() else "linear")
         tidy(axes, title, "T, steps", label)
     time_axes.legend(frameon=False, fontsize=9)
