@@ -4,5 +4,5 @@ import sys
 
 from .cli import main
 
-if __name__ == "__main__":              # not in a process that a benchmark starts
+if __name__ == "__main__":
     sys.exit(main())

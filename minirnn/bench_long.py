@@ -10,10 +10,10 @@ Each run is made in a process of its own: only then is the memory that the syste
     long_figure(long_runs(["lstm", "rda"], lengths=(100, 1000, 10_000)))
 """
 
-import multiprocessing
+import json
+import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from math import isqrt
 
 import numpy as np
@@ -44,7 +44,8 @@ def long_runs(cells=("lstm",), size=LONG, *, lengths=LENGTHS, whole=True, seed=0
         where the system does not tell), and given_bytes (inputs, outputs and their gradients).
 
     Raises:
-        KeyError: unknown cell. TypeError, ValueError: a size or length that is none.
+        KeyError: unknown cell. TypeError, ValueError: a size or length that is none. RuntimeError: a run's process was ended,
+            as systems do that have no memory left.
     """
     size, cells, say = parse_size(size), [cells] if isinstance(cells, str) else list(cells), progress or (lambda line: None)
     for name in cells:
@@ -68,11 +69,24 @@ def long_runs(cells=("lstm",), size=LONG, *, lengths=LENGTHS, whole=True, seed=0
 
 def _alone(name, size, segment, seed):
     """One run, in a process that has done nothing else."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        return process.submit(_run, name, size, segment, seed).result()
+    given = json.dumps([sys.path, [name, size, segment, seed]])
+    done = subprocess.run([sys.executable, "-c", ALONE, given], capture_output=True, text=True, encoding="utf-8")
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise RuntimeError(f"{name}: the process that ran {size.T} steps did not come to its end: {why}")
+    return json.loads(done.stdout)
+
+
+ALONE = """
+import json, sys
+sys.path[:], given = json.loads(sys.argv[1])
+from minirnn.bench_long import _run
+print(json.dumps(_run(*given)))
+"""
 
 
 def _run(name, size, segment, seed):
+    size = Size(*size)
     cell, rng = make_cell(name, size.D, size.H, rng=seed), np.random.default_rng(seed)
     few = np.zeros((2, size.D, size.B), np.float32)
     unroll(cell, few).backward(np.zeros((2, size.H, size.B), np.float32))       # what is done once is not counted

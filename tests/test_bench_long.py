@@ -40,6 +40,12 @@ def test_a_length_that_does_not_fit_is_said_and_left_out(monkeypatch):
     assert "rnn with T,B,D,H = 2000,8,2,64 needs about" in said[0] and "segment=45" in said[0]
 
 
+def test_a_process_that_is_ended_says_so(monkeypatch):
+    monkeypatch.setattr(bench_long, "ALONE", "raise MemoryError('no room')")
+    with pytest.raises(RuntimeError, match="rnn: the process that ran 10 steps did not come to its end: MemoryError: no room"):
+        bench_long.long_runs("rnn", SIZE, lengths=[10])
+
+
 @pytest.mark.parametrize("wrong, error, words", [
     ({"cells": "lstn"}, KeyError, "cell 'lstn' is unknown"),
     ({"lengths": [0]}, ValueError, "lengths is 0, expected"),
