@@ -93,7 +93,8 @@ class Verdicts:
     def wrong(self):
         """(rows, columns) that have something wrong in them."""
         bad = [place for place, verdict in self.verdict.items() if verdict == "wrong"]
-        return [name for name in self.rows if name in dict(bad)], [name for name in self.columns if name in {c for _, c in bad}]
+        rows, columns = {row for row, _ in bad}, {column for _, column in bad}
+        return [name for name in self.rows if name in rows], [name for name in self.columns if name in columns]
 
     def as_dict(self):
         """For JSON: lists, a row after the other."""

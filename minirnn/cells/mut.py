@@ -95,9 +95,7 @@ class MUT1(MUT):
         return stacks if D == H else [*stacks, Stack("P", (), (H, D))]
 
     def input_terms(self, xs):
-        a = np.concatenate([tanh(self.fit(xs)), self.weigh(xs)], axis=1)
-        a += self.b
-        return a
+        return np.concatenate([tanh(self.fit(xs)), self.weigh(xs)], axis=1) + self.b
 
     def input_terms_backward(self, dwxs, xs, grads):
         da_h, da_zr = np.split(dwxs, [self.n_hidden], axis=1)
@@ -129,9 +127,7 @@ class MUT2(MUT):
         return stacks if D == H else [*stacks, Stack("P", (), (H, D))]
 
     def input_terms(self, xs):
-        a = np.concatenate([self.weigh(xs), self.fit(xs)], axis=1)
-        a += self.b
-        return a
+        return np.concatenate([self.weigh(xs), self.fit(xs)], axis=1) + self.b
 
     def input_terms_backward(self, dwxs, xs, grads):
         da_hz, da_r = np.split(dwxs, [2 * self.n_hidden], axis=1)
