@@ -1,8 +1,9 @@
 """How time and memory grow with the length of a sequence, up to a hundred thousand steps.
 
 Backward needs what forward saw, so what a run keeps grows with T. In segments (`unroll(..., segment=k)`) it is kept for k
-steps only, and computed once more on the way back. That is at most half as much time again (less where memory is slow, for k
-steps stay in the cache), and memory for k steps and T/k states, which is least near k = √T. The inputs, the outputs and their gradients still grow with T. They belong to whoever asks.
+steps only, and computed once more on the way back. That is at most half as much time again (less where memory is slow,
+for k steps stay in the cache), and memory for k steps and T/k states, which is least near k = √T. The inputs, the outputs
+and their gradients still grow with T. They belong to whoever asks.
 
 Each run is made in a process of its own: only then is the memory that the system counts the memory of that run.
 

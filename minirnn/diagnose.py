@@ -226,7 +226,7 @@ class ModelDiagnosis:
 
 
 def _told(findings, room=9):
-    """The findings in so many lines: each with its line of code and what it makes wrong, or as much of that as there is room for."""
+    """The findings in so many lines: each with its line of code and what it makes wrong, as far as there is room."""
     parts = []
     for number, finding in enumerate(findings, 1):
         mark = f"{number}. " if len(findings) > 1 else ""

@@ -8,12 +8,12 @@ Two numeric derivatives of a loss L with respect to one number θ:
 - complex step, Im L(θ + ih) / h: nothing is subtracted, so h = 1e-30 does no harm and the derivative is right to the
   last digits (Squire & Trapp 1998). It needs code that also runs on complex numbers; the cells here do.
 
-Neither knows more than its rounding lets it know, and the tolerance allows for that. A central difference may be wrong by
-a few ε(|L| + |g|)/h, where g is the largest gradient that flows anywhere (a rounded gate, with gradient g, moves the loss
-by εg), and the derived gradient by a few ε|g|, which is all that is left where a saturated gate computes f(1 − f). And where the function has a kink within the step, as
-relu does, there is no derivative to compare with: such an element is skipped, and the report says so. A difference that
-fails is therefore looked at again with smaller steps before it counts. A smooth function's second difference shrinks with
-h², that of a kink does not.
+Neither knows more than its rounding lets it know, and the tolerance allows for that. A central difference may be wrong
+by a few ε(|L| + |g|)/h, where g is the largest gradient that flows anywhere (a rounded gate, with gradient g, moves the
+loss by εg), and the derived gradient by a few ε|g|, which is all that is left where a saturated gate computes f(1 − f).
+And where the function has a kink within the step, as relu does, there is no derivative to compare with: such an element
+is skipped, and the report says so. A difference that fails is therefore looked at again with smaller steps before it
+counts. A smooth function's second difference shrinks with h², that of a kink does not.
 
 Everything is checked in double precision, on a copy, whatever the dtype of what was given. Where the check of a cell
 fails, `diagnose` looks for the mistake.

@@ -42,9 +42,9 @@ def unroll(cell, xs, state=None, out=None, *, segment=None, progress=None):
 
     What backward needs of every step, the states and the intermediates, grows with T and is most of the memory that
     training takes. With `segment=k` it is kept for k steps only, and the state at the start of each k steps: backward then
-    runs each segment forward once more before going back through it. Same gradients, at most half as much time again, and memory
-    that grows with T/k + k (least near k = sqrt(T)), beside the inputs, outputs and their gradients (Chen et al. 2016,
-    Training deep nets with sublinear memory cost).
+    runs each segment forward once more before going back through it. Same gradients, at most half as much time again, and
+    memory that grows with T/k + k (least near k = sqrt(T)), beside the inputs, outputs and their gradients (Chen et al.
+    2016, Training deep nets with sublinear memory cost).
 
     Args:
         cell: a `Cell`.
