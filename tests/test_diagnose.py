@@ -9,7 +9,6 @@ from every_cell import awaken
 import minirnn
 from minirnn import FunctionCell, Memo, gradcheck, layers
 from minirnn.activations import sigmoid, tanh
-from minirnn.cells.cell import stack
 from minirnn.cells.elman import RNN
 from minirnn.cells.lstm import LSTM
 from minirnn.diagnose import Diagnosis, Finding, Verdicts, diagnose
@@ -199,18 +198,34 @@ def test_a_forgotten_mean_is_told_by_its_factor():
     assert "0.333" in finding.sentence and "mean" in finding.sentence and finding.parameters == ("b",)
 
 
-def test_a_missing_term_is_spelt_out():
-    class NoCellPath(LSTM):
-        def step_backward(self, dnew, old, new, memo):
-            dh_new, dc_new = dnew
-            h, c = old
-            i, f, o, g, s = memo.i, memo.f, memo.o, memo.g, memo.s
-            do = dh_new * s
-            di, df, dg, dc = dc_new * g, dc_new * c, dc_new * i, dc_new * f
-            da = stack(di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dg * (1 - g**2))
-            return da, (self.R.T @ da, dc)
+LSTM_BACKWARD = """
+import numpy as np
+from minirnn.cells.cell import stack
+from minirnn.cells.lstm import LSTM
 
-    diagnosis = diagnosis_of(awaken(NoCellPath(D, H), np.random.default_rng(0)))
+class Written(LSTM):
+    def step_backward(self, dnew, old, new, memo):
+        dh_new, dc_new = dnew
+        h, c = old
+        i, f, o, g, s = memo.i, memo.f, memo.o, memo.g, memo.s
+        do = dh_new * s
+        dc_new = dc_new + dh_new * o * (1 - s**2)
+        di, df, dg, dc = dc_new * g, dc_new * c, dc_new * i, dc_new * f
+        da = stack(di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dg * (1 - g**2))
+        return da, (self.R.T @ da, dc)
+"""
+
+
+def written_lstm(folder, right="", wrong=""):
+    """An LSTM from a file of its own, with a part of its backward step exchanged."""
+    assert right in LSTM_BACKWARD
+    path = folder / "written.py"
+    path.write_text(LSTM_BACKWARD.replace(right, wrong, 1) if right else LSTM_BACKWARD, encoding="utf-8")
+    return awaken(load_cell(f"{path}:Written", D, H), np.random.default_rng(0))
+
+
+def test_a_missing_term_is_spelt_out(tmp_path):
+    diagnosis = diagnosis_of(written_lstm(tmp_path, "        dc_new = dc_new + dh_new * o * (1 - s**2)\n", ""))
     finding, = diagnosis.findings
     assert finding.kind == "missing term" and "dh_new · o · (1 − s²)" in finding.sentence
     assert set(finding.parameters) == {f"{s}_{k}" for s in "WRb" for k in "ifg"}
@@ -218,19 +233,8 @@ def test_a_missing_term_is_spelt_out():
     assert diagnosis.matrix["a_o", "c'"] == "none"
 
 
-def test_two_mistakes_are_told_as_two():
-    class Twice(LSTM):
-        def step_backward(self, dnew, old, new, memo):
-            dh_new, dc_new = dnew
-            h, c = old
-            i, f, o, g, s = memo.i, memo.f, memo.o, memo.g, memo.s
-            do = dh_new * s
-            dc_new = dc_new + dh_new * o * (1 - s**2)
-            di, df, dg, dc = dc_new * g, dc_new * c, dc_new * i, dc_new * f
-            da = stack(di * i * (1 - i), df * f * (1 + f), do * (1 - o), dg * (1 - g**2))
-            return da, (self.R.T @ da, dc)
-
-    findings = diagnosis_of(awaken(Twice(D, H), np.random.default_rng(0))).findings
+def test_two_mistakes_are_told_as_two(tmp_path):
+    findings = diagnosis_of(written_lstm(tmp_path, "df * f * (1 - f), do * o * (1 - o)", "df * f * (1 + f), do * (1 - o)")).findings
     assert {(finding.kind, finding.parameters[0]) for finding in findings} == {("sign", "W_f"), ("derivative", "W_o")}
     assert len({finding.line for finding in findings}) == 1 and findings[0].line > 0
 
@@ -330,32 +334,6 @@ def test_what_nothing_explains_is_not_guessed_at():
 def test_a_line_of_an_lstm_made_wrong_is_told_in_words(tmp_path, right, wrong, kind, words):
     finding = only_finding(written_lstm(tmp_path, right, wrong))
     assert finding.kind == kind and words in finding.sentence and finding.line > 0, finding
-
-
-LSTM_BACKWARD = """
-import numpy as np
-from minirnn.cells.cell import stack
-from minirnn.cells.lstm import LSTM
-
-class Written(LSTM):
-    def step_backward(self, dnew, old, new, memo):
-        dh_new, dc_new = dnew
-        h, c = old
-        i, f, o, g, s = memo.i, memo.f, memo.o, memo.g, memo.s
-        do = dh_new * s
-        dc_new = dc_new + dh_new * o * (1 - s**2)
-        di, df, dg, dc = dc_new * g, dc_new * c, dc_new * i, dc_new * f
-        da = stack(di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dg * (1 - g**2))
-        return da, (self.R.T @ da, dc)
-"""
-
-
-def written_lstm(folder, right="", wrong=""):
-    """An LSTM from a file of its own, with a part of its backward step exchanged."""
-    assert right in LSTM_BACKWARD
-    path = folder / "written.py"
-    path.write_text(LSTM_BACKWARD.replace(right, wrong, 1) if right else LSTM_BACKWARD, encoding="utf-8")
-    return awaken(load_cell(f"{path}:Written", D, H), np.random.default_rng(0))
 
 
 def test_the_lstm_that_lines_are_made_wrong_in_is_right(tmp_path):
