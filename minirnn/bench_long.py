@@ -45,8 +45,8 @@ def long_runs(cells=("lstm",), size=LONG, *, lengths=LENGTHS, whole=True, seed=0
         where the system does not tell), and given_bytes (inputs, outputs and their gradients).
 
     Raises:
-        KeyError: unknown cell. TypeError, ValueError: a size or length that is none. RuntimeError: a run's process was ended,
-            as systems do that have no memory left.
+        KeyError: unknown cell. TypeError, ValueError: a size or length that is none. ChildProcessError: a run's process was
+            ended, as systems do that have no memory left.
     """
     size, cells, say = parse_size(size), [cells] if isinstance(cells, str) else list(cells), progress or (lambda line: None)
     for name in cells:
@@ -55,7 +55,7 @@ def long_runs(cells=("lstm",), size=LONG, *, lengths=LENGTHS, whole=True, seed=0
     found = []
     for name in cells:
         for at in sizes:
-            for segment in (None, max(1, isqrt(at.T))) if whole else (max(1, isqrt(at.T)),):
+            for segment in [None] * whole + [isqrt(at.T)]:
                 way = f"segments of {segment} steps" if segment else "the whole kept"
                 try:
                     check_memory(name, at, segment)
@@ -74,7 +74,7 @@ def _alone(name, size, segment, seed):
     done = subprocess.run([sys.executable, "-c", ALONE, given], capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
         why = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise RuntimeError(f"{name}: the process that ran {size.T} steps did not come to its end: {why}")
+        raise ChildProcessError(f"{name}: the process that ran {size.T} steps did not come to its end: {why}")
     return json.loads(done.stdout)
 
 

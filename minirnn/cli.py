@@ -199,14 +199,21 @@ def is_place(name):
     return name not in CELLS and (":" in name or name.endswith(".py"))
 
 
+def _lines_in(path, error):
+    """(line, function) of each frame in that file that an error came through."""
+    return [(frame.lineno, frame.name) for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename).name == path.name]
+
+
 def own_words(error, place):
     """An error that came out of the user's file, with the line there; None if it did not."""
     path = Path(place.rpartition(":")[0])
-    said = str(error) if error.__cause__ else f"{type(error).__name__}: {error}"     # (a sentence of ours, about theirs)
+    said = f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError):
         return f"{path}, line {error.lineno}: {said}"
-    frames = traceback.extract_tb((error.__cause__ or error).__traceback__)
-    lines = [(frame.lineno, frame.name) for frame in frames if Path(frame.filename).name == path.name]
+    lines = _lines_in(path, error)
+    if not lines and error.__cause__:                           # a sentence of ours, about an error of theirs
+        said, lines = str(error), _lines_in(path, error.__cause__)
     if not lines:
         return None
     line, function = lines[-1]

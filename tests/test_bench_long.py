@@ -40,10 +40,12 @@ def test_a_length_that_does_not_fit_is_said_and_left_out(monkeypatch):
     assert "rnn with T,B,D,H = 2000,8,2,64 needs about" in said[0] and "segment=45" in said[0]
 
 
-def test_a_process_that_is_ended_says_so(monkeypatch):
+def test_a_process_that_is_ended_says_so(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(bench_long, "ALONE", "raise MemoryError('no room')")
-    with pytest.raises(RuntimeError, match="rnn: the process that ran 10 steps did not come to its end: MemoryError: no room"):
+    with pytest.raises(ChildProcessError, match="rnn: the process that ran 10 steps did not come to its end: MemoryError: no room"):
         bench_long.long_runs("rnn", SIZE, lengths=[10])
+    assert cli.main(["bench", "rnn", "--size", "5,2,2,4", "--runs", "1", "--long", str(tmp_path / "long.png")]) == 2
+    assert "rnn: the process that ran 100 steps did not come to its end" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wrong, error, words", [
