@@ -10,18 +10,19 @@
 """
 
 from .cells import CELLS, make_cell
-from .cells.cell import Cell, Memo, Parameters, Stack
+from .cells.cell import Cell, Memo
 from .cells.function import FunctionCell
 from .cells.indrnn import recurrent_bounds
-from .describe import describe
-from .gradcheck import gradcheck
+from .cells.parameters import Parameters, Stack
+from .checking.check import gradcheck
+from .description import describe
 from .layers import BatchNorm, Dropout, Embedding, Linear, OneHot
 from .losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
 from .model import Model
 from .optim import SGD, Adam, RMSProp, clip_by_element, clip_by_norm
 from .tasks import TASKS, make_task
-from .train import History, evaluate, make_model, train
-from .unroll import Run, unroll
+from .training import History, evaluate, make_model, train
+from .unrolling import Run, unroll
 
 __version__ = "0.1.0"
 

@@ -1,13 +1,20 @@
-"""The element-wise functions of the papers, in forms that neither overflow nor change the dtype.
+"""The element-wise functions of the papers, in forms that neither overflow nor change the dtype, and their slopes.
 
 Each takes and returns an array of any shape, float32, float64 or complex128. Complex input is what the complex-step
 derivative uses (see `gradcheck`): there, where a function must choose between two branches, it chooses by the real
 part. NumPy orders complex numbers by their real part first, so `np.maximum` and `np.minimum` do just that.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 tanh = np.tanh
+
+
+def tanh_slope(y):
+    """tanh′(x) = 1 − y², where y = tanh(x)."""
+    return 1 - y**2
 
 
 def sigmoid(x):
@@ -20,6 +27,11 @@ def sigmoid(x):
     y *= 0.5
     y += 0.5
     return y
+
+
+def sigmoid_slope(y):
+    """σ′(x) = y (1 − y), where y = σ(x)."""
+    return y * (1 - y)
 
 
 def log_sigmoid(x):
@@ -44,9 +56,34 @@ def relu(x):
     return np.maximum(x, 0)
 
 
+def relu_slope(y):
+    """1 where y = relu(x) is above 0, else 0."""
+    return y.real > 0
+
+
 def identity(x):
     """x itself, for the options that ask for no function at all."""
     return x
+
+
+def identity_slope(y):
+    """1, whatever y is."""
+    return 1
+
+
+class Activation(NamedTuple):
+    """A function of x, and its slope as a function of y, its result: what a step notes anyway."""
+
+    function: object
+    slope: object
+
+
+ACTIVATIONS = {
+    "identity": Activation(identity, identity_slope),
+    "relu": Activation(relu, relu_slope),
+    "sigmoid": Activation(sigmoid, sigmoid_slope),
+    "tanh": Activation(tanh, tanh_slope),
+}
 
 
 def log_add(a, b, share):

@@ -12,10 +12,11 @@ import copy
 import numpy as np
 
 from . import checks
-from .cells.cell import Memo, Parameters, Stack, columns
+from .cells.cell import Memo, columns
+from .cells.parameters import Parameters, Stack
 
-STEPS = 64          # steps laid side by side for one product; bounds the memory that the copies take
-CHUNK = 2**18       # elements worked on at once where nothing is multiplied but element by element: they stay in the cache
+STEPS_AT_ONCE = 64          # steps laid side by side for one product; bounds the memory that the copies take
+ELEMENTS_AT_ONCE = 2**18    # elements worked on at once where nothing is multiplied but element by element: they stay in the cache
 
 
 class Layer:
@@ -62,8 +63,8 @@ class Linear(Layer):
         return ys
 
     def backward(self, dys, xs, ys, grads):
-        for start in range(0, len(xs), STEPS):
-            steps = slice(start, start + STEPS)
+        for start in range(0, len(xs), STEPS_AT_ONCE):
+            steps = slice(start, start + STEPS_AT_ONCE)
             grads["W"] += columns(dys[steps]) @ columns(xs[steps]).T
         grads["b"] += dys.sum(axis=(0, 2))[:, None]
         return self.params["W"].T @ dys
@@ -112,8 +113,8 @@ class Embedding(OneHot):
 
     def backward(self, dys, xs, ys, grads):
         """The gradient of column k is the sum of dy over the places where symbol k stood. Returns None."""
-        for start in range(0, len(xs), STEPS):
-            steps = slice(start, start + STEPS)
+        for start in range(0, len(xs), STEPS_AT_ONCE):
+            steps = slice(start, start + STEPS_AT_ONCE)
             places = OneHot(self.n_symbols, dtype=self.dtype).forward(xs[steps])
             grads["E"] += columns(dys[steps]) @ columns(places).T
 
@@ -282,8 +283,8 @@ class Dropout(Layer):
 
 
 def _chunks(xs):
-    """The steps of xs as slices of some `CHUNK` elements."""
-    length = max(1, CHUNK // max(1, xs[0].size))
+    """The steps of xs as slices of some `ELEMENTS_AT_ONCE` elements."""
+    length = max(1, ELEMENTS_AT_ONCE // max(1, xs[0].size))
     return [slice(start, start + length) for start in range(0, len(xs), length)]
 
 

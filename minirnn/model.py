@@ -24,7 +24,7 @@ from . import checks
 from .cells.cell import Cell
 from .files import replacing
 from .layers import BatchNorm, Dropout, Linear, OneHot
-from .unroll import _read_only, unroll
+from .unrolling import read_only, unroll
 
 
 class ModelParameters(Mapping):
@@ -283,7 +283,7 @@ class ModelRun:
         if adds_x:
             ys = np.add(xs, ys, out=room)
         self.runs.append(run)
-        self.hs.append(_read_only(ys))
+        self.hs.append(read_only(ys))
         return self.hs[-1]
 
     def _backward_layer(self, i, dys, dstate, grads):

@@ -6,7 +6,7 @@ another program wants a core, each product waits until its other half has had it
 to take ten times as long. So small networks run on one thread.
 
 Where there are columns enough, there is a better way. An example never reads another example of its batch, so each
-thread can take its share of the columns through the whole sequence, with products of its own (see `unroll.py`). Then also
+thread can take its share of the columns through the whole sequence, with products of its own (see `unrolling.py`). Then also
 what lies between the products is done by all threads, and they wait for each other once, at the end. Python lets
 only one thread at a time decide what comes next, so the arrays must be long enough to keep the others busy meanwhile.
 

@@ -14,7 +14,7 @@ for both frameworks over the few names in which they differ (`F`), as a careful 
   and `logsigmoid`.
 
 All give the outputs and the gradients with respect to inputs and parameters, in float32, on as many threads as the
-framework takes by itself. `tests/test_bench.py` checks that they are what minirnn gives, for every cell.
+framework takes by itself. `tests/bench/test_timing.py` checks that they are what minirnn gives, for every cell.
 """
 
 from types import SimpleNamespace

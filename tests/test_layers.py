@@ -5,7 +5,7 @@ import pytest
 
 import minirnn
 from minirnn import layers
-from minirnn.gradcheck import complex_step
+from minirnn.checking.numeric import complex_step
 from minirnn.layers import BatchNorm, Dropout, Embedding, Linear, OneHot
 
 RNG = np.random.default_rng
@@ -43,7 +43,7 @@ def numeric_gradients(layer, xs, dys, **how):
 # ---- linear, one-hot, embedding --------------------------------------------------------------------------------------
 
 def test_linear_is_its_sum_over_features_at_every_step(monkeypatch):
-    monkeypatch.setattr(layers, "STEPS", 3)                     # so that seven steps take three products
+    monkeypatch.setattr(layers, "STEPS_AT_ONCE", 3)                     # so that seven steps take three products
     layer, xs, dys = awake(Linear(3, 2, dtype="float64")), draw(), draw(H=2, seed=2)
     W, b = layer.params["W"], layer.params["b"]
     ys = layer.forward(xs)
@@ -56,7 +56,7 @@ def test_linear_is_its_sum_over_features_at_every_step(monkeypatch):
 
 
 def test_one_hot_and_embedding_look_symbols_up(monkeypatch):
-    monkeypatch.setattr(layers, "STEPS", 3)
+    monkeypatch.setattr(layers, "STEPS_AT_ONCE", 3)
     symbols = RNG(0).integers(4, size=(7, 5))
     one_hot, embedding = OneHot(4, dtype="float64"), Embedding(4, 3, rng=1, dtype="float64")
     E, dys = embedding.params["E"], draw()
@@ -75,7 +75,7 @@ def test_one_hot_and_embedding_look_symbols_up(monkeypatch):
 # ---- batch normalisation ---------------------------------------------------------------------------------------------
 
 def test_batch_norm_in_training_is_the_plain_formula(monkeypatch):
-    monkeypatch.setattr(layers, "CHUNK", 40)                    # so that seven steps of fifteen values take four pieces
+    monkeypatch.setattr(layers, "ELEMENTS_AT_ONCE", 40)                    # so that seven steps of fifteen values take four pieces
     layer, xs = awake(BatchNorm(3, dtype="float64")), draw() * 5 + 2
     ys, _ = layer.forward(xs, training=True)
     x_hat = (xs - xs.mean(axis=(0, 2), keepdims=True)) / np.sqrt(xs.var(axis=(0, 2), keepdims=True) + 1e-5)
@@ -114,7 +114,7 @@ def test_running_statistics_are_exponential_averages_of_the_batches():
 
 @pytest.mark.parametrize("training", [True, False])
 def test_batch_norm_gradients_agree_with_the_complex_step(training, monkeypatch):
-    monkeypatch.setattr(layers, "CHUNK", 40)
+    monkeypatch.setattr(layers, "ELEMENTS_AT_ONCE", 40)
     layer, xs, dys = awake(BatchNorm(3, dtype="float64")), draw() * 2 + 1, draw(seed=2)
     grads = layer.params.like()
     numeric = list(numeric_gradients(layer, xs, dys, training=training))
@@ -182,7 +182,7 @@ def test_dropout_is_the_same_for_the_same_seed_in_every_dtype_and_another_every_
     copies = [layer.astype(dtype) for dtype in ("float32", "float64", "complex128")]
     first, second = (layer.forward(draw(), training=True)[1].kept for _ in range(2))
     assert not np.array_equal(first, second)
-    monkeypatch.setattr(layers, "CHUNK", 40)                    # nor does it matter in how many pieces it is drawn
+    monkeypatch.setattr(layers, "ELEMENTS_AT_ONCE", 40)                    # nor does it matter in how many pieces it is drawn
     for again in (Dropout(0.5, rng=3), Dropout(0.5, rng=RNG(3)), *copies):
         np.testing.assert_array_equal(again.forward(draw(), training=True)[1].kept, first)
     assert not np.array_equal(Dropout(0.5, rng=4).forward(draw(), training=True)[1].kept, first)

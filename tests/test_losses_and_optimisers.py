@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minirnn
-from minirnn.gradcheck import complex_step
+from minirnn.checking.numeric import complex_step
 
 RNG = np.random.default_rng
 

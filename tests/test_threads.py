@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import sys
 import threading
 import time
 
@@ -12,7 +11,7 @@ import pytest
 from every_cell import CASES, awaken, label
 
 import minirnn
-from minirnn import threads
+from minirnn import threads, unrolling
 from minirnn.threads import COLUMNS, LENGTH, SMALL, blas_threads, n_shares, threads_for
 
 
@@ -100,7 +99,7 @@ def in_shares(monkeypatch):
     @contextlib.contextmanager
     def divided(n):
         with monkeypatch.context() as patched:
-            patched.setattr(sys.modules["minirnn.unroll"], "n_shares", lambda cell, batch: n)
+            patched.setattr(unrolling, "n_shares", lambda cell, batch: n)
             yield
     return divided
 

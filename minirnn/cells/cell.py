@@ -2,7 +2,7 @@
 
 A cell is one time step. `step` computes the new state from the old one, `step_backward` goes the same way in reverse,
 and `weight_gradients` adds up what every step says about the weights. The loop over time is not here: it is written
-once, for all cells, in `unroll.py`.
+once, for all cells, in `unrolling.py`.
 
 Arrays are (time, features, batch): one column per example, so that the code can say `W @ x` where the paper says W x.
 D is the number of input features, H the number of hidden units, B the batch, and G the rows of a cell's pre-activations
@@ -11,85 +11,16 @@ D is the number of input features, H the number of hidden units, B the batch, an
 
 import copy
 import inspect
-from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import numpy as np
 
 from .. import checks
+from .parameters import Parameters, Stack, check_order
 
 
 class Memo(SimpleNamespace):
     """The named intermediates of a step (or of many: then each has time in front), by attribute: `memo.f`."""
-
-
-class Stack(NamedTuple):
-    """Parameters of one shape that stand on top of each other in one array: W_i, W_f, ... in `W`."""
-
-    symbol: str         # what their names begin with
-    gates: tuple        # one subscript per parameter; empty when the array is itself the parameter
-    shape: tuple        # of one of them
-    array: str = ""     # the name of the whole array, if it is not the symbol
-
-    @property
-    def names(self):
-        return [f"{self.symbol}_{gate}" for gate in self.gates] or [self.symbol]
-
-
-class Parameters(Mapping):
-    """Named arrays over one flat vector: a read-only mapping from name to a writable view.
-
-    `params["R_f"][...] = a` changes the parameter. `params["R_f"] = a` raises TypeError: it would leave the stacked
-    array, which the cell computes with, as it was.
-
-    Attributes: `flat`, the vector under everything, so that an optimiser's update is one expression; `stacked`, a dict
-    from a stack's name to its whole array.
-    """
-
-    def __init__(self, stacks, dtype):
-        self.layout = list(stacks)
-        sizes = [max(1, len(s.gates)) * int(np.prod(s.shape)) for s in self.layout]
-        self.flat = np.zeros(sum(sizes), dtype)
-        self.stacked, self._views = {}, {}
-        for stack, piece in zip(self.layout, np.split(self.flat, np.cumsum(sizes)[:-1])):
-            members = piece.reshape(len(stack.names), *stack.shape)
-            self._views.update(zip(stack.names, members))
-            self.stacked[stack.array or stack.symbol] = piece.reshape(-1, *stack.shape[1:])
-
-    def __getitem__(self, name):
-        return checks.lookup("parameter", name, self._views)
-
-    def __setitem__(self, name, value):
-        if value is not self[name]:             # `params[name] += g` changes the view in place, then comes here with it
-            raise TypeError(f'parameters are views: write params["{name}"][...] = a instead of params["{name}"] = a')
-
-    def __iter__(self):
-        return iter(self._views)
-
-    def __len__(self):
-        return len(self._views)
-
-    def __repr__(self):
-        return "\n".join(f"{name:10} {'×'.join(map(str, a.shape)):>10}  {a.dtype}" for name, a in self.items())
-
-    def __reduce__(self):                       # copied or unpickled, the views must again be views
-        return _parameters, (type(self), self.layout, self.flat)
-
-    @property
-    def flats(self):
-        """The vectors that an optimiser updates: here, the one."""
-        return [self.flat]
-
-    def like(self, dtype=None):
-        """Parameters of the same names and shapes, all zero: a place for gradients."""
-        return Parameters(self.layout, dtype or self.flat.dtype)
-
-
-def _parameters(kind, layout, flat):
-    params = kind(layout, flat.dtype)
-    params.flat[...] = flat
-    return params
 
 
 def columns(a):
@@ -135,6 +66,7 @@ class Cell:
         stacks = self.stacks()
         if learned_state:
             stacks = [*stacks, Stack("s", (), (self.n_hidden, 1))]
+        check_order(stacks, type(self).input_terms is Cell.input_terms, type(self).weight_gradients is Cell.weight_gradients)
         self._bind(Parameters(stacks, self.dtype))
         self.initialise(checks.generator(rng))
 

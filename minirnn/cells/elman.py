@@ -6,7 +6,8 @@ answer to that product.
 """
 
 from ..activations import tanh
-from .cell import Cell, Memo, Stack
+from .cell import Cell, Memo
+from .parameters import Stack
 
 
 class RNN(Cell):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from .. import checks
-from .cell import Cell, Memo, Parameters, Stack
+from .cell import Cell, Memo
+from .parameters import Parameters, Stack
 
 
 class Gradients(Parameters):
@@ -96,7 +97,7 @@ class FunctionCell(Cell):
             self.params[name][...] = a
 
     def _bind(self, params):            # the names are the user's: they become no attributes of the cell
-        self.params, self._pending = params, Gradients(params.layout, params.flat.dtype)
+        self.params, self.pending = params, Gradients(params.layout, params.flat.dtype)
 
     def input_terms(self, xs):
         return xs
@@ -109,7 +110,7 @@ class FunctionCell(Cell):
             raise self._noting("step", error, {"x": wx, **dict(zip(self.state_names, old))})
         new, memo = self._pair("step", returned, "new state, memo")
         self._check_state("step", "the new state", "", new, old[0].shape)
-        self._memo_type = type(memo)
+        self.memo_type = type(memo)
         if memo is None:
             memo = {}
         if isinstance(memo, Memo):
@@ -123,7 +124,7 @@ class FunctionCell(Cell):
         _, step_backward = self.functions
         try:
             try:
-                returned = step_backward(self.params, dnew, memo._x, old, new, self.handed(memo), self._pending)
+                returned = step_backward(self.params, dnew, memo._x, old, new, self.handed(memo), self.pending)
             except Exception as error:
                 given = {f"d{name}": a for name, a in zip(self.state_names, dnew)}
                 raise self._noting("step_backward", error, {"x": memo._x, **given, **vars(memo)})
@@ -131,14 +132,14 @@ class FunctionCell(Cell):
             self._check_state("step_backward", "dold", "d", dold, old[0].shape)
             self._check_array("step_backward", "dx", dx, memo._x.shape)
         except BaseException:
-            self._pending.flat[...] = 0     # what an interrupted pass left must not reach the next one
+            self.pending.flat[...] = 0     # what an interrupted pass left must not reach the next one
             raise
         return dx, dold
 
     def handed(self, memo):
         """What step noted in the form in which it did: a dict or a Memo."""
         noted = {name: value for name, value in vars(memo).items() if name != "_x"}
-        return NotedMemo(**noted) if issubclass(self._memo_type, Memo) else Noted(noted)
+        return NotedMemo(**noted) if issubclass(self.memo_type, Memo) else Noted(noted)
 
     @staticmethod
     def _pair(function, returned, expected):
@@ -178,6 +179,6 @@ class FunctionCell(Cell):
         return error
 
     def weight_gradients(self, dwxs, xs, olds, memos, grads):
-        grads.flat[...] += self._pending.flat
-        self._pending.flat[...] = 0
+        grads.flat[...] += self.pending.flat
+        self.pending.flat[...] = 0
         return dwxs

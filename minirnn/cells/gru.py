@@ -18,7 +18,8 @@ then act on h and can share one product. In backward, r and the matrix change pl
 """
 
 from ..activations import sigmoid, tanh
-from .cell import Cell, Memo, Stack, columns, stack
+from .cell import Cell, Memo, columns, stack
+from .parameters import Stack
 
 
 class GRU(Cell):

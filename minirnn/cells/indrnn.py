@@ -25,8 +25,9 @@ Where the paper says nothing: without `recurrent_max_abs` u starts from 0 to 1. 
 import numpy as np
 
 from .. import checks
-from ..activations import relu, tanh
-from .cell import Cell, Memo, Stack, columns
+from ..activations import ACTIVATIONS
+from .cell import Cell, Memo, columns
+from .parameters import Stack
 
 
 def recurrent_bounds(n_steps, smallest=0.5, largest=2):
@@ -51,19 +52,6 @@ def recurrent_bounds(n_steps, smallest=0.5, largest=2):
     return smallest ** (1 / n_steps), largest ** (1 / n_steps)
 
 
-# The slope of each activation, as a function of its result.
-
-def relu_slope(y):
-    return y.real > 0
-
-
-def tanh_slope(y):
-    return 1 - y**2
-
-
-ACTIVATIONS = {"relu": (relu, relu_slope), "tanh": (tanh, tanh_slope)}
-
-
 class IndRNN(Cell):
     """Independently recurrent network: every unit has one recurrent weight, its own.
 
@@ -80,7 +68,7 @@ class IndRNN(Cell):
 
     def __init__(self, n_in, n_hidden, *, activation="relu", recurrent_max_abs=None, recurrent_min_abs=None,
                  recurrent_range=None, **kwargs):
-        self.activation = checks.choice("activation", activation, ACTIVATIONS)
+        self.activation = checks.choice("activation", activation, ("relu", "tanh"))
         self.recurrent_max_abs = _bound("recurrent_max_abs", recurrent_max_abs)
         self.recurrent_min_abs = _bound("recurrent_min_abs", recurrent_min_abs)
         low = 0.0 if recurrent_min_abs is None else self.recurrent_min_abs
@@ -96,14 +84,14 @@ class IndRNN(Cell):
 
     def step(self, wx, old):
         h, = old
-        f, _ = ACTIVATIONS[self.activation]
+        f = ACTIVATIONS[self.activation].function
         h_new = f(wx + self.u * h)
         return (h_new,), Memo()
 
     def step_backward(self, dnew, old, new, memo):
         dh_new, = dnew
         h_new, = new
-        _, slope = ACTIVATIONS[self.activation]
+        slope = ACTIVATIONS[self.activation].slope
         da = dh_new * slope(h_new)
         return da, (self.u * da,)
 

@@ -9,7 +9,8 @@ The forget gate was added in 2000; its bias starts at 1, so that a new network r
 """
 
 from ..activations import sigmoid, tanh
-from .cell import Cell, Memo, Stack, stack
+from .cell import Cell, Memo, stack
+from .parameters import Stack
 
 
 class LSTM(Cell):

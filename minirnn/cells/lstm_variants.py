@@ -32,7 +32,8 @@ The gates that FGR feeds back are 0 before the first step.
 import numpy as np
 
 from ..activations import sigmoid, tanh
-from .cell import Cell, Memo, Stack, columns, stack
+from .cell import Cell, Memo, columns, stack
+from .parameters import Stack
 from .lstm import LSTM
 
 

@@ -20,7 +20,8 @@ paper's, exactly. With D ≠ H a learned matrix P (H, D) stands in for the ident
 import numpy as np
 
 from ..activations import sigmoid, tanh
-from .cell import Cell, Memo, Stack, columns, stack
+from .cell import Cell, Memo, columns, stack
+from .parameters import Stack
 
 
 class MUT(Cell):

@@ -20,8 +20,9 @@ attention a has no bias, for it would cancel as in the RWA; the other attentions
 import numpy as np
 
 from .. import checks
-from ..activations import identity, log_add, log_sigmoid, sigmoid, softplus, tanh
-from .cell import Cell, Memo, Stack, stack
+from ..activations import ACTIVATIONS, identity, log_add, log_sigmoid, sigmoid, softplus, tanh
+from .cell import Cell, Memo, stack
+from .parameters import Stack
 from .rwa import EMPTY, denominator, numerator
 
 NOTHING = 2 * EMPTY     # log of an attention of exactly 0
@@ -63,17 +64,7 @@ ATTENTION = {
 }
 
 
-# Squashing functions, with the derivative as a function of the result.
-
-def identity_backward(y):
-    return 1
-
-
-def tanh_backward(y):
-    return 1 - y**2
-
-
-SQUASHING = {"identity": (identity, identity_backward), "tanh": (tanh, tanh_backward)}
+SQUASHING = ("identity", "tanh")        # what f_h and f_o may be
 
 
 class RDA(Cell):
@@ -85,7 +76,7 @@ class RDA(Cell):
         output: f_o, "identity" or "tanh".
     """
 
-    source = "Maginnis & Richemond 2017, arXiv 1705.08480, section 3"
+    source = "Maginnis & Richemond 2017, arXiv 1705.08480, section 5; options in 6.2"
     equations = {
         "u": "u = W_u x + b_u",
         "g": "g = W_g x + R_g h + b_g",
@@ -116,7 +107,7 @@ class RDA(Cell):
 
     def step(self, wx, old):
         h, v, l = old
-        f_h, log_attention = SQUASHING[self.hidden][0], ATTENTION[self.attention][0]
+        f_h, log_attention = ACTIVATIONS[self.hidden].function, ATTENTION[self.attention][0]
         u, wx = wx[:self.n_hidden], wx[self.n_hidden:]
         g, gamma, a = self.split(wx + self.R @ h)
         tanh_g = tanh(g)
@@ -133,7 +124,7 @@ class RDA(Cell):
         dh_new, dv_new, dl_new = dnew
         h, v, l = old
         h_new, v_new, l_new = new
-        df_h, dlog_attention = SQUASHING[self.hidden][1], ATTENTION[self.attention][1]
+        df_h, dlog_attention = ACTIVATIONS[self.hidden].slope, ATTENTION[self.attention][1]
         u, tanh_g, z, gamma, w = memo.u, memo.tanh_g, memo.z, memo.gamma, memo.w
         dv_new = dv_new + dh_new * df_h(h_new)                  # h' = f_h(v')
         dz, dv, dw = dv_new * w, dv_new * (1 - w), dv_new * (z - v)
@@ -147,11 +138,11 @@ class RDA(Cell):
         return dwx, (self.R.T @ dwx[self.n_hidden:], dv, dl)
 
     def output(self, hs):
-        f_o = SQUASHING[self.squashed_output][0]
+        f_o = ACTIVATIONS[self.squashed_output].function
         return f_o(hs)
 
     def output_backward(self, douts, outs):
-        df_o = SQUASHING[self.squashed_output][1]
+        df_o = ACTIVATIONS[self.squashed_output].slope
         return douts * df_o(outs)
 
 

@@ -20,7 +20,8 @@ e^(a + b) = e^a e^b, and the factor e^b cancels between n and d, so its gradient
 import numpy as np
 
 from ..activations import log_add, sigmoid, tanh
-from .cell import Cell, Memo, Stack, stack
+from .cell import Cell, Memo, stack
+from .parameters import Stack
 
 EMPTY = -1e30       # log of the weight of an average of nothing: so low that the first value takes all, yet finite
 

@@ -1,0 +1,190 @@
+"""What is differentiated: a cell or a model, with inputs, a start and a loss, and arrays that the checker may change."""
+
+import numpy as np
+
+from .. import checks
+from ..cells import make_cell
+from ..cells.function import FunctionCell
+from ..threads import threads_for
+from ..unrolling import unroll
+from .contract import check_contract, refuse_if_not_finite
+
+
+class CellProblem:
+    """A cell, its inputs and start, and the loss Σ weights ⊙ hs + Σ weights ⊙ final state, as the checker sees them.
+
+    `arrays` maps (kind, name) to the array that the checker may change; `value(block)` is the loss as it is now.
+    """
+
+    _room = None                # a run, whose arrays every later one uses
+
+    def __init__(self, cell, xs, n_steps, batch, state, rng):
+        self.cell = cell.astype("float64")
+        if xs is None:
+            n_steps, batch = checks.positive_integer("n_steps", n_steps), checks.positive_integer("batch", batch)
+            xs = rng.normal(size=(n_steps, cell.n_in, batch))
+        self.xs = np.array(xs, dtype=np.float64) if np.asarray(xs).dtype.kind == "f" else xs
+        run = unroll(self.cell, self.xs)                        # also checks xs
+        refuse_if_not_finite(run)
+        if not isinstance(cell, FunctionCell):                  # (which says itself what is wrong with its functions)
+            check_contract(self.cell, run)
+        shape = (cell.n_hidden, run.batch)
+        self.start = self.cell.random_state(rng, run.batch) if state == "random" else None
+        self.weights = rng.normal(size=run.hs.shape)
+        # The logarithm of an empty average's weight stands for −∞: beside it, no difference in the loss could be seen.
+        self.state_weights = tuple(rng.normal(size=shape) * (np.abs(final) < 1e20) for final in run.state)
+        self._name_arrays()
+
+    def _name_arrays(self):
+        self.arrays = {("parameter", name): a for name, a in self.cell.params.items()}
+        self.arrays["input", "x"] = self.xs
+        for name, a in zip(self.cell.state_names, self.start or ()):
+            self.arrays["state", f"{name}_0"] = a
+
+    def at(self, dtype):
+        """The same problem in another dtype, on arrays of its own."""
+        other = object.__new__(CellProblem)
+        other.cell, other.xs = self.cell.astype(dtype), self.xs.astype(dtype)
+        other.start = self.start and tuple(a.astype(dtype) for a in self.start)
+        other.weights, other.state_weights = self.weights, self.state_weights
+        other._name_arrays()
+        return other
+
+    def _start_for(self, block):
+        own_start = block == ("parameter", "s") and self.cell.learned_state
+        return None if own_start else self.start
+
+    def _run(self, block):
+        return unroll(self.cell, self.xs, self._start_for(block))
+
+    def value(self, block):
+        """The loss. Of the hundreds of runs that a check needs, only the first checks its arguments and makes arrays."""
+        if self._room is None:
+            self._room = self._run(block)
+        run = self._room
+        with threads_for([self.cell], run.batch):
+            run.again(self.xs, self._start_for(block))
+        terms = [(run.hs * self.weights).sum()]
+        terms += [(a * weights).sum() for a, weights in zip(run.state, self.state_weights)]
+        return _finite(sum(terms))
+
+    def derived(self):
+        """(kind, name) -> gradient, by the cell's own backward pass.
+
+        It runs in chunks of two steps, so that a sum over time that is assigned instead of added shows, and twice, so that
+        a gradient shows that depends on what ran before.
+        """
+        run = self._run(None)
+        found, again = self._backward(run), self._backward(run)
+        self.unsteady = [name for (kind, name), gradient in found.items()
+                         if not np.allclose(again[kind, name], gradient, rtol=1e-12, atol=0, equal_nan=True)]
+        return found
+
+    @property
+    def incoming(self):
+        return [self.weights, *self.state_weights]
+
+    def _backward(self, run):
+        run.n_chunk = min(2, run.n_chunk)
+        dxs, grads, dstate = run.backward(self.weights, self.state_weights)
+        found = {("parameter", name): a for name, a in grads.items()}
+        if self.start is not None and self.cell.learned_state:
+            own_run = self._run(("parameter", "s"))
+            found["parameter", "s"] = own_run.backward(self.weights, self.state_weights)[1]["s"]
+        found["input", "x"] = dxs
+        for name, a in zip(self.cell.state_names, dstate if self.start is not None else ()):
+            found["state", f"{name}_0"] = a
+        return found
+
+
+class ModelProblem:
+    """A model, its inputs, targets and loss, as the checker sees them; compare `CellProblem`.
+
+    In training mode a derivative only exists while the dropped values stay the same, so dropout starts from the same seed
+    in every run. Running statistics do change from run to run, but nothing reads them then.
+    """
+
+    _room = None
+
+    def __init__(self, model, xs, targets, loss, n_steps, batch, state, training, rng):
+        self.model, self.loss, self.targets = model.astype("float64"), loss, targets
+        self.training, self.seed = training, int(rng.integers(2**32)) if training else None
+        if xs is None:
+            n_steps, batch = checks.positive_integer("n_steps", n_steps), checks.positive_integer("batch", batch)
+            if model.inputs is None:
+                xs = rng.normal(size=(n_steps, model.cells[0].n_in, batch))
+            else:
+                xs = rng.integers(model.inputs.n_symbols, size=(n_steps, batch))
+        self.xs = np.array(xs, dtype=np.float64) if np.asarray(xs).dtype.kind == "f" else np.asarray(xs)
+        run = self.model.forward(self.xs)
+        if targets is None:
+            self.targets = rng.normal(size=run.outputs.shape)
+        self.start = None
+        if state == "random":
+            self.start = tuple(cell.random_state(rng, run.outputs.shape[-1]) for cell in self.model.cells)
+        self._name_arrays()
+
+    def _name_arrays(self):
+        self.arrays = {("parameter", name): a for name, a in self.model.params.items()}
+        if self.model.inputs is None:
+            self.arrays["input", "x"] = self.xs
+        self._name_states(self.arrays, self.start)
+
+    def _name_states(self, named, states):
+        for names, cell, state in zip(self.model.layer_names, self.model.cells, states or ()):
+            for name, a in zip(cell.state_names, state):
+                named["state", f"{names.cell}.{name}_0"] = a
+
+    def at(self, dtype):
+        other = object.__new__(ModelProblem)
+        other.model, other.loss, other.targets = self.model.astype(dtype), self.loss, self.targets
+        other.training, other.seed = self.training, self.seed
+        other.xs = self.xs.astype(dtype) if self.model.inputs is None else self.xs
+        other.start = self.start and tuple(tuple(a.astype(dtype) for a in state) for state in self.start)
+        other._name_arrays()
+        return other
+
+    def _run(self, block, out=None):
+        own_start = block is not None and block[1].endswith(".s")
+        if self.training and self.model.dropout:
+            self.model.dropout.rng = np.random.default_rng(self.seed)
+        return self.model.forward(self.xs, None if own_start else self.start, out, training=self.training)
+
+    def value(self, block):
+        run = self._room = self._run(block, self._room)
+        return _finite(self.loss(run.outputs, self.targets)[0])
+
+    def judged(self):
+        """The outputs and targets that the loss is called with."""
+        return self._run(None).outputs, self.targets
+
+    def derived(self):
+        run = self._run(None)
+        dxs, grads, dstates = run.backward(self.loss(run.outputs, self.targets)[1])
+        found = {("parameter", name): a for name, a in grads.items()}
+        for name in [name for name in grads if name.endswith(".s")]:
+            own = self._run(("parameter", name))
+            found["parameter", name] = own.backward(self.loss(own.outputs, self.targets)[1])[1][name]
+        if dxs is not None:
+            found["input", "x"] = dxs
+        self._name_states(found, dstates if self.start is not None else None)
+        return found
+
+
+def _finite(loss):
+    if not np.isfinite(loss):
+        raise ValueError(f"the loss is {loss}, expected a finite number: it cannot be differentiated numerically here")
+    return loss
+
+
+def name_of(cell):
+    """A cell in a title: its class and sizes."""
+    return f"{type(cell).__name__} (D={cell.n_in}, H={cell.n_hidden})"
+
+
+def awake_cell(name, n_in=3, n_hidden=4, rng=0):
+    """A cell to check, in double precision: every parameter moved a little at random, for peepholes and biases of 0 would
+    hide mistakes."""
+    cell, rng = make_cell(name, n_in, n_hidden, rng=rng, dtype="float64"), checks.generator(rng)
+    cell.params.flat[...] += rng.normal(0, 0.3, cell.n_params)
+    return cell

@@ -1,0 +1,115 @@
+"""How much memory a run takes, and whether the machine has it.
+
+What backward needs of every step is kept from forward, so most of it grows with T (see `unrolling.py`).
+"""
+
+import math
+import os
+from bisect import bisect_right
+from typing import NamedTuple
+
+import numpy as np
+
+from .cells import make_cell
+from .threads import blas_threads
+from .unrolling import CHUNK
+
+
+class Size(NamedTuple):
+    """T steps, B columns, D inputs, H units."""
+
+    T: int
+    B: int
+    D: int
+    H: int
+
+
+class Kept(NamedTuple):
+    """Bytes that `unroll` keeps of each step, per unit and column: of the states, the memo, and outputs that are no states."""
+
+    states: int
+    memo: int
+    outs: int
+
+
+def kept(name, **options):
+    """What `unroll` keeps of a cell in float32: a `Kept`. For an LSTM, h and c, five gates, and no outputs: 28 bytes.
+
+    It is seen in one step of the cell with one unit and one column.
+    """
+    cell = make_cell(name, 1, 1, **options)
+    wx, = cell.input_terms(np.zeros((1, 1, 1), cell.dtype))
+    new, memo = cell.step(wx, cell.initial_state(1))
+    hs = new[0][None]
+    outs = cell.output(hs)
+    return Kept(sum(a.nbytes for a in new), sum(a.nbytes for a in vars(memo).values()), 0 if outs is hs else outs.nbytes)
+
+
+def memory_estimate(name, size, segment=None):
+    """Bytes that running a cell forward and backward in float32 needs, with inputs, outputs and their gradients.
+
+    Args:
+        name: a key of `CELLS`.
+        size: a `Size`, or four integers in its order.
+        segment: as in `unroll`.
+    """
+    T, B, D, H = size = Size(*size)
+    given = (2 * D + H) * T * B * 4                             # xs, dxs, dhs
+    return given + kept_bytes(name, size, segment) + work_bytes(name, size, segment) + _parameter_bytes(name, size)
+
+
+def kept_bytes(name, size, segment):
+    """Bytes that `unroll` keeps of a whole run from forward to backward."""
+    T, B, _, H = size
+    states, memo, outs = kept(name)
+    if segment is None or segment >= T:
+        return H * B * ((states + memo + outs) * T + states) + T * object_bytes(name)
+    n_segments = -(-T // segment)                               # and the outputs, since h is not kept for all steps
+    arrays = H * B * ((outs or 4) * T + (states + memo) * segment + states * (n_segments + 1))
+    return arrays + segment * object_bytes(name)
+
+
+def object_bytes(name):
+    """About what Python's own objects take for each step, beside the numbers: a memo, and an array for each name in it."""
+    n_arrays = kept(name).memo // 4
+    return 400 + 130 * n_arrays if n_arrays else 160
+
+
+def work_bytes(name, size, segment):
+    """At most what a run works in, which does not grow with T: some arrays of K steps, and some of the parameters' size."""
+    n_steps = max(1, min(segment or size.T, CHUNK // (4 * size.H * size.B)))
+    n_shares = blas_threads() or 1                              # at most; each has gradients of its own
+    return 16 * n_steps * max(size.H, size.D) * size.B * 4 + (3 + n_shares) * _parameter_bytes(name, size) + 2**19
+
+
+def _parameter_bytes(name, size):
+    cell = make_cell(name, 1, 1)
+    cell.n_in, cell.n_hidden = size.D, size.H                   # only to ask for shapes: the real one may not fit
+    return 4 * (sum(len(stack.names) * math.prod(stack.shape) for stack in cell.stacks()) + size.H * cell.learned_state)
+
+
+def machine_memory():
+    """Bytes of memory that this machine has; None where Python cannot say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def check_memory(name, size, segment=None):
+    """The `memory_estimate`; a ValueError that gives it and says what would fit, if that is more than the machine has."""
+    size = Size(*size)
+    needed, there = memory_estimate(name, size, segment), machine_memory()
+    if there is None or needed <= there:
+        return needed
+    root = max(1, round(size.T**0.5))
+    fits = []
+    if memory_estimate(name, size, root) <= there:
+        fits.append(f"segment={root}")
+    for axis in "TBH":
+        smaller = range(1, getattr(size, axis))
+        most = bisect_right(smaller, there, key=lambda n: memory_estimate(name, size._replace(**{axis: n}), segment))
+        if most:
+            fits.append(f"{axis} = {most}")
+    raise ValueError(f"{name} with T,B,D,H = {','.join(map(str, size))} needs about {needed / 1e9:.1f} GB, this machine has "
+                     f"{there / 1e9:.1f} GB: {' or '.join(fits) + ' would fit' if fits else 'expected a smaller size'}")

@@ -1,0 +1,80 @@
+"""Figures. matplotlib is imported here, and only when one is drawn.
+
+Every function returns a matplotlib `Figure`, which a notebook shows and `save` writes. A cell has the same colour, line
+and marker in every figure, chosen so that they can be told apart with any kind of colour vision and in grey (colours from
+Okabe & Ito 2008, "Color Universal Design").
+"""
+
+import importlib
+import io
+import os
+
+import numpy as np
+
+from ..files import replacing
+
+STYLES = {                      # family of cells -> colour, line, marker
+    "rwa": ("#D55E00", "-", "o"),
+    "rda": ("#009E73", "--", "s"),
+    "lstm": ("#0072B2", "-.", "^"),
+    "gru": ("#CC79A7", ":", "D"),
+    "rnn": ("#000000", (0, (1, 1)), "x"),
+    "indrnn": ("#E69F00", (0, (5, 1)), "v"),
+    "mut": ("#56B4E9", (0, (3, 1, 1, 1)), "P"),
+}
+OTHER = ("#777777", (0, (8, 2)), "*")
+INK, FAINT = "#333333", "#999999"           # the lemma's lines; what is only for orientation
+
+
+def cell_style(name):
+    """How a cell is drawn, everywhere: a dict of `color`, `linestyle` and `marker` for matplotlib.
+
+    Variants share the colour of their family (`lstm-np` that of `lstm`); unknown names get grey.
+    """
+    family = next((family for family in STYLES if str(name).startswith(family)), None)
+    return dict(zip(("color", "linestyle", "marker"), STYLES.get(family, OTHER)))
+
+
+def line_style(name):
+    """`cell_style` without the marker, for lines of many points."""
+    style = cell_style(name)
+    return {key: style[key] for key in ("color", "linestyle")}
+
+
+def figure(width, height):
+    """An empty `Figure` of so many inches, that leaves no windows behind and lays itself out."""
+    backend = os.environ.get("MPLBACKEND", "")
+    if backend.startswith("module://matplotlib_inline"):
+        importlib.import_module(backend.removeprefix("module://"))      # tells the notebook how to show a figure
+    from matplotlib.figure import Figure
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save(figure, path, dpi=150):
+    """Write a figure to `path`; its ending says in which format, PNG without one. An older file stays whole until then."""
+    extension = os.path.splitext(path)[1].lstrip(".").lower() or "png"
+    content = io.BytesIO()
+    figure.savefig(content, format=extension, dpi=dpi, facecolor="white")
+    with replacing(path) as file:
+        file.write(content.getvalue())
+
+
+def tidy(axes, title=None, xlabel=None, ylabel=None):
+    """Title at the left, labels, no frame above and at the right."""
+    axes.spines[["top", "right"]].set_visible(False)
+    if title:
+        axes.set_title(title, loc="left", fontsize=10.5)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+
+
+def running_mean(values, width):
+    """The mean of every `width` values in a row, and where the middle of each is, counted from 1."""
+    values = np.asarray(values, float)
+    width = min(width, len(values))
+    means = np.convolve(values, np.full(width, 1 / width), mode="valid")
+    return np.arange(len(means)) + (width + 1) / 2, means
+
+
+# ---- training --------------------------------------------------------------------------------------------------------
+

@@ -1,0 +1,388 @@
+"""The loop over time: one for all cells, forward and backward.
+
+A cell is one step (see `cells/cell.py`). `unroll` takes it through a sequence and keeps what each step saw, and
+`Run.backward` takes it back through the same steps in reverse: backpropagation through time.
+
+What makes it fast is here, so that no cell needs to know of it:
+
+- The matrix products that do not depend on the state are done for K steps at a time: W x before those steps, and the
+  sums da x^T and da h^T after them. Fewer, larger products keep the processor busier than many small ones.
+- A run keeps its arrays, and `out=` uses them again. Asking the operating system for fresh memory in every training step
+  makes a forward pass a quarter to a third longer (notebook 11). What a step noted is kept as it is, without a copy; the next run's step makes
+  its own and lets the old one go.
+- Arrays of a few hundred kilobytes, which every step makes, are served from memory that the process already has (see
+  `np.empty` below), for the same reason.
+- The columns of a wide batch are shared among the processor's cores, a thread each, and small networks run on a single
+  thread (see `threads.py`).
+- A gradient that vanishes does not stop at zero. It passes through numbers too small for the processor's fast path
+  (subnormals), where on many an operation takes many times as long. They are set to zero every few steps.
+"""
+
+from concurrent.futures import wait
+
+import numpy as np
+
+from . import checks
+from .cells.cell import Memo
+from .threads import n_shares, threads_for, workers
+
+CHUNK = 2**20       # pre-activations held at once: K steps' worth. Small enough for the cache, large enough for products
+
+FLUSH = 32          # steps back in time, after which gradients on their way into the subnormals are set to zero
+
+# The GNU C library hands large freed blocks back to the operating system, which clears them before it gives them out
+# again: one step of an LSTM would pay for that a dozen times. The library calls "large" whatever is larger than the
+# largest such block it has seen freed, up to 32 MiB. So it is shown one, whose memory is never touched.
+_block = np.empty(31 * 2**20, np.uint8)
+del _block
+
+
+def unroll(cell, xs, state=None, out=None, *, segment=None, progress=None):
+    """Run a cell over a sequence.
+
+    What backward needs of every step, the states and the intermediates, grows with T and is most of the memory that
+    training takes. With `segment=k` it is kept for k steps only, and the state at the start of each k steps: backward then
+    runs each segment forward once more before going back through it. Same gradients, at most half as much time again, and
+    memory that grows with T/k + k (least near k = sqrt(T)), beside the inputs, outputs and their gradients (Chen et al.
+    2016, Training deep nets with sublinear memory cost).
+
+    Args:
+        cell: a `Cell`.
+        xs: (T, D, B) floats, the inputs; taken in the cell's dtype. Not copied: change them only after `backward`.
+        state: the state to start from, a tuple of (H, B) arrays in the order of `cell.state_names`; the cell's own
+            initial state without it.
+        out: an earlier run of this cell over as many steps and columns (and of the same segment), whose arrays are to be
+            used again. The earlier run is then gone. Without it every run has arrays of its own.
+        segment: k, the steps to keep intermediates for; all T without it.
+        progress: called as progress(steps_done, T) every so many steps, here and in `Run.backward`.
+
+    Returns:
+        A `Run`.
+
+    Raises:
+        TypeError: xs or state are not floating point.
+        ValueError: wrong shape, an empty sequence or batch, NaN or infinity, an `out` that does not fit, segment < 1.
+    """
+    xs = np.asarray(xs)
+    if xs.ndim != 3:
+        raise ValueError(f"xs has shape {xs.shape}, expected three axes (T, features, batch)")
+    if xs.shape[1] != cell.n_in:
+        raise ValueError(f"xs has {xs.shape[1]} features, the cell reads {cell.n_in} (xs is (T, features, batch))")
+    if not xs.shape[0]:
+        raise ValueError(f"xs has shape {xs.shape}, expected at least one step (xs is (T, features, batch))")
+    if not xs.shape[2]:
+        raise ValueError(f"xs has shape {xs.shape}, expected at least one column (xs is (T, features, batch))")
+    xs = checks.floats("xs", xs, cell.dtype)
+    if state is not None:
+        state = _checked_state("state", state, cell, xs.shape[2])
+    segment = len(xs) if segment is None else min(checks.positive_integer("segment", segment), len(xs))
+    if out is None:
+        out = Run(cell, len(xs), xs.shape[2], segment)
+    elif not isinstance(out, Run) or out.cell is not cell:
+        raise ValueError(f"out is {out!r}, expected an earlier run of this cell")
+    elif (out.n_steps, out.batch) != (len(xs), xs.shape[2]):
+        raise ValueError(f"out holds {out.n_steps} steps of {out.batch} columns, xs has {len(xs)} of {xs.shape[2]}")
+    elif out.segment != segment:
+        raise ValueError(f"out keeps segments of {out.segment} steps, expected those of {segment} that are asked for")
+    out.progress = progress or (lambda done, n_steps: None)
+    with threads_for([cell], out.batch):
+        out.again(xs, state)
+    return out
+
+
+def _checked_state(name, state, cell, batch):
+    names = cell.state_names
+    if isinstance(state, np.ndarray) or not hasattr(state, "__len__") or len(state) != len(names):
+        described = f"{len(state)} arrays" if isinstance(state, (tuple, list)) else f"a {type(state).__name__}"
+        raise ValueError(f"{name} is {described}, expected a tuple of {len(names)}: ({', '.join(names)})")
+    shape = (cell.n_hidden, batch)
+    return tuple(checks.floats(f"{name}[{i}] ({component})", array, cell.dtype, shape, "hidden units, batch")
+                 for i, (component, array) in enumerate(zip(names, state)))
+
+
+class Run:
+    """What a cell did over a sequence: every state and every named intermediate, and the way back.
+
+    Attributes:
+        hs: (T, H, B), what the next layer reads; not writable.
+        state: the final state, a tuple of (H, B) arrays; not writable.
+        start: the state that the run started from, likewise.
+        names: what `run[name]` can show. `run["f"]` is (T, ..., B): the gate f, or the state of that name, after each
+            step. A run with `segment=k` keeps neither for all T steps, so there `run[name]` is a ValueError; use `hs`.
+    """
+
+    def __init__(self, cell, n_steps, batch, segment):
+        self.cell, self.n_steps, self.batch, self.segment = cell, n_steps, batch, segment
+        self.n_chunk = max(1, min(segment, CHUNK // (4 * cell.n_hidden * batch)))
+        shape = (cell.n_hidden, batch)
+        self._states = {name: np.zeros((segment + 1, *shape), cell.dtype) for name in cell.state_names}
+        self._starts = [np.empty((-(-n_steps // segment), *shape), cell.dtype) for _ in cell.state_names]
+        h = self._states["h"][:1]
+        shows_h = cell.output(h) is h and segment == n_steps    # then the outputs are the states h, which are kept anyway
+        self._outs = None if shows_h else np.empty((n_steps, *shape), cell.dtype)
+        edges = np.linspace(0, batch, n_shares(cell, batch) + 1).astype(int)
+        self._shares = [Share(slice(*pair), self) for pair in zip(edges, edges[1:])]
+        self._shown = {}                # name -> what run[name] gave
+
+    # ---- forward -----------------------------------------------------------------------------------------------------
+
+    def again(self, xs, state):
+        """Run over other inputs of the same shape, in the same arrays. Arguments are as `unroll` has checked them."""
+        self.xs, self._own_start = xs, state is None
+        self._shown.clear()
+        for kept, value in zip(self._starts, self.cell.initial_state(self.batch) if state is None else state):
+            kept[0] = value                                     # a copy: the caller's arrays may be those of this very run
+        for k, share in enumerate(self._shares):
+            share.cell = self.cell.twin() if k else self.cell   # what a method leaves in the object is its thread's own
+        self._each(lambda share, tick: share.forward(xs[..., share.columns], self.n_chunk, tick))
+        self.hs = read_only(self._states["h"][1:] if self._outs is None else self._outs)
+        last = self.n_steps - (len(self._starts[0]) - 1) * self.segment
+        ends = [kept[last] for kept in self._states.values()]   # of the last segment, whose room other segments will need
+        self.state = tuple(read_only(a.copy() if self.segment < self.n_steps else a) for a in ends)
+        self.start = tuple(read_only(kept[0]) for kept in self._starts)
+
+    def _each(self, call):
+        """call(share, tick) for every share of the columns, each on a thread of its own: a list of what they return."""
+        first, *others = self._shares
+        if not others:
+            return [call(first, self.progress)]
+        failed, settings = [], np.geterr()
+
+        def tick(done, n_steps):
+            if failed:
+                raise KeyboardInterrupt("another thread has stopped")
+
+        def alone(share):
+            with np.errstate(**settings):
+                return call(share, tick)
+
+        waiting = [workers().submit(alone, share) for share in others]
+        try:
+            return [call(first, self.progress), *(other.result() for other in waiting)]
+        except BaseException:
+            failed.append(True)
+            raise
+        finally:
+            wait(waiting)                                       # afterwards nobody writes into this run's arrays
+
+    # ---- reading -----------------------------------------------------------------------------------------------------
+
+    @property
+    def names(self):
+        return list(dict.fromkeys([*self._states, *self._shares[0].noted, *self.cell.derived]))
+
+    def __getitem__(self, name):
+        if name in self.names and self.segment < self.n_steps:
+            raise ValueError(f"{name!r} is not kept: the run keeps {self.segment} of its {self.n_steps} steps at a time "
+                             f"(segment={self.segment}); run.hs, run.state and run.start are there")
+        if name in self._states:
+            return read_only(self._states[name][1:])
+        if name in self._shares[0].noted:
+            if name not in self._shown:
+                self._shown[name] = np.concatenate([getattr(StackedMemos(share.memos), name) for share in self._shares], axis=-1)
+            return read_only(self._shown[name])
+        if name in self.cell.derived:
+            return self.cell.derived[name](self)
+        raise KeyError(f"the run has no {name!r}, expected one of {', '.join(self.names)}")
+
+    def __repr__(self):
+        return f"Run of {self.cell!r}: {self.n_steps} steps, {self.batch} columns, names {', '.join(self.names)}"
+
+    # ---- backward ----------------------------------------------------------------------------------------------------
+
+    def backward(self, dhs, dstate=None):
+        """Backpropagation through time.
+
+        Args:
+            dhs: (T, H, B), the gradient of the loss with respect to `hs`.
+            dstate: the gradient with respect to the final state, a tuple like `state`; zero without it.
+
+        Returns:
+            dxs, grads, dstate: the gradients with respect to the inputs (T, D, B), to the parameters (a mapping with
+            the names of `cell.params`) and to the initial state (a tuple). If the run started from the cell's own
+            initial state, a learned s has its gradient in grads.
+
+        Raises:
+            TypeError, ValueError: dhs or dstate do not match the run.
+        """
+        cell = self.cell
+        dhs = checks.floats("dhs", dhs, cell.dtype, self.hs.shape, "T, hidden units, batch", finite=False)
+        if dstate is None:
+            carried = tuple(np.zeros((cell.n_hidden, self.batch), cell.dtype) for _ in cell.state_names)
+        else:
+            carried = _checked_state("dstate", dstate, cell, self.batch)
+        with threads_for([cell], self.batch):
+            return self._backward(dhs, carried)
+
+    def _backward(self, dhs, carried):
+        dxs = np.empty_like(self.xs)
+        (grads, carried), *others = self._each(lambda share, tick: share.backward(
+            dhs[..., share.columns], tuple(a[:, share.columns] for a in carried), dxs[..., share.columns], self.n_chunk, tick))
+        for theirs, _ in others:
+            grads.flat += theirs.flat
+        if others:
+            carried = tuple(np.concatenate(pieces, axis=1) for pieces in zip(carried, *(pieces for _, pieces in others)))
+        if self._own_start:
+            self.cell.initial_state_backward(carried, grads)
+        return dxs, grads, carried
+
+
+class Share:
+    """Some of a batch's columns, through the whole sequence and back. This is the loop over time.
+
+    An example never reads another example of its batch, so shares can go through the sequence at the same time, a thread
+    each, and need not wait for each other before the end. Where one share is enough, it has all the columns.
+
+    Its states are views of the run's, so that nobody has to put them together. The memos are kept as `step` returned
+    them, without a copy.
+    """
+
+    def __init__(self, columns, run):
+        self.columns, self.n_steps, self.segment = columns, run.n_steps, run.segment
+        self.states, self.starts = [[a[..., columns] for a in arrays] for arrays in (run._states.values(), run._starts)]
+        self.outs = None if run._outs is None else run._outs[..., columns]
+        self.memos = [None] * run.segment
+        self.noted = ()                 # the names in a memo
+        self.copied = ()                # those of them that must be copied
+        self._n_seen = 0                # how many steps were looked at
+        self._dwxs = None               # (G, K, B), work space of the backward pass
+        self._in_room = None            # which segment the states and memos are those of
+
+    def forward(self, xs, n_chunk, tick):
+        self.xs = xs
+        for s in range(len(self.starts[0])):
+            self._segment(s, n_chunk, tick)
+            if s + 1 < len(self.starts[0]):
+                for kept, start in zip(self.states, self.starts):
+                    start[s + 1] = kept[self.segment]
+
+    def _steps(self, s):
+        """The steps of segment s, as a slice."""
+        return slice(s * self.segment, min((s + 1) * self.segment, self.n_steps))
+
+    def _segment(self, s, n_chunk, tick=None):
+        """The steps of segment s, from its start, into the room for one segment."""
+        cell, steps, states, memos = self.cell, self._steps(s), self.states, self.memos
+        for kept, start in zip(states, self.starts):
+            kept[0] = start[s]
+        old = tuple(start[s].copy() for start in self.starts)
+        for first in range(steps.start, steps.stop, n_chunk):
+            wxs = cell.input_terms(self.xs[first:min(first + n_chunk, steps.stop)])
+            for t, wx in enumerate(wxs, first - steps.start):
+                new, memo = cell.step(wx, old)
+                if self._n_seen < 2:
+                    self._look_at(new, memo)
+                for name in self.copied:
+                    setattr(memo, name, getattr(memo, name).copy())
+                for kept, value in zip(states, new):
+                    kept[t + 1] = value
+                memos[t] = memo
+                old = new
+            if tick:
+                if self.outs is not None:
+                    self.outs[first:first + len(wxs)] = cell.output(states[0][t + 2 - len(wxs):t + 2])
+                tick(first + len(wxs), self.n_steps)
+        self._in_room = s
+
+    def _look_at(self, new, memo):
+        """Is the first step what the contract says? And which of the arrays that it noted can be kept without a copy?
+
+        Not a part of a larger array, for the rest would be kept with it. And not what the next step uses again.
+        """
+        noted, self._n_seen = vars(memo), self._n_seen + 1
+        if self._n_seen == 2:
+            reused = any(np.may_share_memory(a, b) for a, b in zip(self._first.values(), noted.values()))
+            self.copied = tuple(noted) if reused else tuple(name for name, a in noted.items() if _is_part(a, noted))
+            del self._first
+            return
+        self._check(new, memo)
+        self._first, self.copied, self.noted = dict(noted), tuple(noted), tuple(noted)
+
+    def _check(self, new, memo):
+        cell, shape = self.cell, self.states[0].shape[1:]
+        if not isinstance(new, tuple) or len(new) != len(cell.state_names):
+            raise ValueError(f"step returned {_described(new)} as the new state, expected a tuple of "
+                             f"{len(cell.state_names)}: ({', '.join(cell.state_names)})")
+        for name, value in zip(cell.state_names, new):
+            if np.shape(value) != shape:
+                raise ValueError(f"step returned {name} with shape {np.shape(value)}, expected {shape} (hidden units, batch)")
+            if value.dtype != cell.dtype:
+                raise TypeError(f"step returned {name} as {value.dtype}, the cell computes in {cell.dtype}")
+        if not isinstance(memo, Memo):
+            raise TypeError(f"step returned {_described(memo)} as the memo, expected a Memo")
+        for name, value in vars(memo).items():
+            if not isinstance(value, np.ndarray):
+                raise TypeError(f"step noted {name} as {_described(value)}, expected an array")
+
+    def backward(self, dhs, carried, dxs, n_chunk, tick):
+        """The gradients of the parameters and of the initial state; that of the inputs goes into dxs."""
+        grads = self.cell.params.like()
+        for s in reversed(range(len(self.starts[0]))):
+            steps = self._steps(s)
+            if self._in_room != s:
+                self._segment(s, n_chunk)
+            for first in reversed(range(steps.start, steps.stop, n_chunk)):
+                chunk = slice(first, min(first + n_chunk, steps.stop))
+                carried, dxs[chunk] = self._backward_chunk(chunk, steps.start, dhs[chunk], carried, grads, n_chunk)
+                tick(self.n_steps - first, self.n_steps)
+        return grads, carried
+
+    def _backward_chunk(self, chunk, room_start, dhs, carried, grads, n_chunk):
+        """K steps in reverse: the gradients of the state before them and of their inputs; adds to `grads`."""
+        cell, states, memos = self.cell, self.states, self.memos
+        room = slice(chunk.start - room_start, chunk.stop - room_start)
+        dhs = cell.output_backward(dhs, states[0][room.start + 1:room.stop + 1] if self.outs is None else self.outs[chunk])
+        new = tuple(kept[room.stop] for kept in states)
+        for k in reversed(range(len(dhs))):
+            t = room.start + k
+            old = tuple([kept[t] for kept in states])
+            dh, *others = carried
+            dwx, carried = cell.step_backward((dh + dhs[k], *others), old, new, memos[t])
+            if self._dwxs is None or self._dwxs.shape[1] < len(dhs):
+                self._dwxs = np.empty((len(dwx), n_chunk, dwx.shape[1]), cell.dtype)
+            self._dwxs[:, k] = dwx
+            if k % FLUSH == 0:
+                carried = _flushed(carried)
+            new = old
+        # Laid out as (G, K, B), the K steps stand side by side: `columns` then needs no copy.
+        dwxs = self._dwxs[:, :len(dhs)].transpose(1, 0, 2)
+        olds = tuple(kept[room] for kept in states)
+        return carried, cell.weight_gradients(dwxs, self.xs[chunk], olds, StackedMemos(memos[room]), grads)
+
+
+class StackedMemos(Memo):
+    """The memos of many steps as one, with time in front. Each is stacked on first access."""
+
+    def __init__(self, memos):
+        vars(self)["memos"] = memos
+
+    def __getattr__(self, name):
+        found = np.stack([getattr(memo, name) for memo in vars(self)["memos"]])
+        setattr(self, name, found)
+        return found
+
+
+def _is_part(array, noted):
+    """Whether an array is a view of a larger one, of which not all is among what was noted."""
+    whole = array if array.base is None else array.base
+    return getattr(whole, "nbytes", 0) > sum(a.nbytes for a in noted.values() if a is whole or a.base is whole)
+
+
+def _flushed(arrays):
+    """Numbers on their way into the subnormals, set to zero."""
+    floor = 1e8 * np.finfo(arrays[0].dtype).tiny
+    return tuple(a * (np.abs(a) >= floor) for a in arrays)
+
+
+def read_only(array):
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _described(value):
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"a {type(value).__name__}"

@@ -1,0 +1,747 @@
+"""The checker's second half: it says where a wrong gradient is wrong, and which mistake it is."""
+
+import json
+
+import numpy as np
+import pytest
+from every_cell import awaken
+
+import minirnn
+from minirnn import FunctionCell, Memo, gradcheck, layers
+from minirnn.activations import sigmoid, tanh
+from minirnn.cells.elman import RNN
+from minirnn.cells.lstm import LSTM
+from minirnn.checking.diagnosis import Diagnosis, Finding, diagnose
+from minirnn.checking.verdicts import Verdicts
+from minirnn.checking.loading import load_cell
+from minirnn.model import Model, ModelRun
+
+D, H = 3, 4
+
+
+def diagnosis_of(cell, **how):
+    report = gradcheck(cell, **how)
+    assert not report, "the mistake was not noticed"
+    return report.diagnosis
+
+
+def only_finding(cell, **how):
+    findings = diagnosis_of(cell, **how).findings
+    assert len(findings) == 1, findings
+    return findings[0]
+
+
+# ---- mistakes of public code, rebuilt --------------------------------------------------------------------------------
+
+def lstm_parameters(seed=0):
+    rng = np.random.default_rng(seed)
+    shapes = {"W": (H, D), "R": (H, H), "b": (H, 1)}
+    return {f"{symbol}_{gate}": rng.normal(0, 0.5, shape) for symbol, shape in shapes.items() for gate in "ifog"}
+
+
+def lstm_step(p, x, old):
+    h, c = old
+    i, f, o = (sigmoid(p[f"W_{k}"] @ x + p[f"R_{k}"] @ h + p[f"b_{k}"]) for k in "ifo")
+    g = tanh(p["W_g"] @ x + p["R_g"] @ h + p["b_g"])
+    c_new = f * c + i * g
+    return (o * tanh(c_new), c_new), {"i": i, "f": f, "o": o, "g": g}
+
+
+def lstm_cell(step_backward):
+    return FunctionCell(lstm_step, step_backward, lstm_parameters(), n_in=D, n_hidden=H, state_names=("h", "c"))
+
+
+def share_out(p, x, h, das, grads):
+    """The last part of every LSTM's backward here: from the pre-activations' gradients to everything else's."""
+    dx, dh = 0, 0
+    for k, da in das.items():
+        grads[f"W_{k}"] += da @ x.T
+        grads[f"R_{k}"] += da @ h.T
+        grads[f"b_{k}"] += da.sum(axis=1, keepdims=True)
+        dx, dh = dx + p[f"W_{k}"].T @ da, dh + p[f"R_{k}"].T @ da
+    return dx, dh
+
+
+def right_backward(p, dnew, x, old, new, memo, grads):
+    dh_new, dc_new = dnew
+    h, c = old
+    i, f, o, g = memo["i"], memo["f"], memo["o"], memo["g"]
+    s = tanh(new[1])
+    dc_new = dc_new + dh_new * o * (1 - s**2)
+    das = {"i": dc_new * g * i * (1 - i), "f": dc_new * c * f * (1 - f), "o": dh_new * s * o * (1 - o),
+           "g": dc_new * i * (1 - g**2)}
+    dx, dh = share_out(p, x, h, das, grads)
+    return dx, (dh, dc_new * f)
+
+
+def backward_with_the_output_gates_bias(p, dnew, x, old, new, memo, grads):
+    """Recomputes the gates, and takes the output gate's bias for two others (ddbourgin/numpy-ml, issue 42)."""
+    dh_new, dc_new = dnew
+    h, c = old
+    i = sigmoid(p["W_i"] @ x + p["R_i"] @ h + p["b_o"])
+    f = sigmoid(p["W_f"] @ x + p["R_f"] @ h + p["b_o"])
+    o = sigmoid(p["W_o"] @ x + p["R_o"] @ h + p["b_o"])
+    g = tanh(p["W_g"] @ x + p["R_g"] @ h + p["b_g"])
+    s = tanh(new[1])
+    dc_new = dc_new + dh_new * o * (1 - s**2)
+    das = {"i": dc_new * g * i * (1 - i), "f": dc_new * c * f * (1 - f), "o": dh_new * s * o * (1 - o),
+           "g": dc_new * i * (1 - g**2)}
+    dx, dh = share_out(p, x, h, das, grads)
+    return dx, (dh, dc_new * f)
+
+
+def backward_with_one_bias_gradient_for_three(p, dnew, x, old, new, memo, grads):
+    """The bias gradients of f and o are filled from i's (hanbt/learn_dl, issue 53)."""
+    dh_new, dc_new = dnew
+    h, c = old
+    i, f, o, g = memo["i"], memo["f"], memo["o"], memo["g"]
+    s = tanh(new[1])
+    dc_new = dc_new + dh_new * o * (1 - s**2)
+    da_i, da_f = dc_new * g * i * (1 - i), dc_new * c * f * (1 - f)
+    da_o, da_g = dh_new * s * o * (1 - o), dc_new * i * (1 - g**2)
+    for k, da in (("i", da_i), ("f", da_f), ("o", da_o), ("g", da_g)):
+        grads[f"W_{k}"] += da @ x.T
+        grads[f"R_{k}"] += da @ h.T
+    grads["b_i"] += da_i.sum(axis=1, keepdims=True)
+    grads["b_f"] += da_i.sum(axis=1, keepdims=True)
+    grads["b_o"] += da_i.sum(axis=1, keepdims=True)
+    grads["b_g"] += da_g.sum(axis=1, keepdims=True)
+    dx = p["W_i"].T @ da_i + p["W_f"].T @ da_f + p["W_o"].T @ da_o + p["W_g"].T @ da_g
+    dh = p["R_i"].T @ da_i + p["R_f"].T @ da_f + p["R_o"].T @ da_o + p["R_g"].T @ da_g
+    return dx, (dh, dc_new * f)
+
+
+def test_the_lstm_that_the_mistakes_are_made_in_is_right():
+    assert gradcheck(lstm_cell(right_backward)) and gradcheck(lstm_cell(right_backward), method="complex")
+
+
+def test_another_gates_bias_is_named_with_its_line():
+    diagnosis = diagnosis_of(lstm_cell(backward_with_the_output_gates_bias))
+    assert [finding.kind for finding in diagnosis.findings] == ["exchanged", "exchanged"]
+    source = open(__file__, encoding="utf-8").read().splitlines()
+    told = {}
+    for finding in diagnosis.findings:
+        assert finding.code in ("p['b_o']", 'p["b_o"]')
+        told[source[finding.line - 1].strip()[0]] = finding.sentence
+    assert set(told) == {"i", "f"}
+    for gate, sentence in told.items():
+        assert f"b_{gate}" in sentence and "b_o" in sentence
+
+
+def test_a_hidden_gradient_that_is_never_passed_on_is_named():
+    """qixianbiao/RNN, issue 2."""
+    class Forgetful(RNN):
+        def step_backward(self, dnew, old, new, memo):
+            dh_new, = dnew
+            h_new, = new
+            da = dh_new * (1 - h_new**2)
+            return da, (np.zeros_like(da),)
+
+    diagnosis = diagnosis_of(awaken(Forgetful(D, H), np.random.default_rng(0)))
+    finding, = diagnosis.findings
+    assert finding.kind == "carry" and finding.wrong == ("old h",)
+    assert diagnosis.matrix["old h", "h'"] == "wrong"
+    assert diagnosis.matrix["W", "h'"] == diagnosis.matrix["x", "h'"] == "ok"
+
+
+def test_biases_that_hold_another_bias_gradient_are_named():
+    diagnosis = diagnosis_of(lstm_cell(backward_with_one_bias_gradient_for_three))
+    assert {finding.kind for finding in diagnosis.findings} == {"other parameter"}
+    sentences = " ".join(finding.sentence for finding in diagnosis.findings)
+    assert "The gradient of b_f holds that of b_i" in sentences and "The gradient of b_o holds that of b_i" in sentences
+    wrong = {row for (row, column), verdict in diagnosis.matrix.items() if verdict == "wrong"}
+    assert wrong == {"b_f", "b_o"}
+
+
+# ---- one hypothesis after the other ----------------------------------------------------------------------------------
+
+def rnn_cell(step_backward, step=None):
+    def right_step(p, x, old):
+        h_new = np.tanh(p["W"] @ x + p["R"] @ old[0] + p["b"])
+        return (h_new,), {}
+
+    rng = np.random.default_rng(1)
+    params = {"W": rng.normal(0, 0.5, (H, D)), "R": rng.normal(0, 0.5, (H, H)), "b": rng.normal(0, 0.5, (H, 1))}
+    return FunctionCell(step or right_step, step_backward, params, n_in=D, n_hidden=H)
+
+
+def rnn_backward(da=lambda dh, h: dh * (1 - h**2), dW=lambda da, x: da @ x.T, dR=lambda da, h: da @ h.T,
+                 db=lambda da: da.sum(axis=1, keepdims=True), back=lambda R, da: R.T @ da):
+    """The gradient of a simple network, with one part or another exchanged for a wrong one."""
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        da_ = da(dnew[0], new[0])
+        grads["W"] += dW(da_, x)
+        grads["R"] += dR(da_, old[0])
+        grads["b"] += db(da_)
+        return p["W"].T @ da_, (back(p["R"], da_),)
+
+    return step_backward
+
+
+@pytest.mark.parametrize("kind, part", [
+    ("sign", {"dW": lambda da, x: -da @ x.T}),
+    ("factor", {"db": lambda da: da.mean(axis=1, keepdims=True)}),
+    ("factor", {"dW": lambda da, x: 2 * da @ x.T}),
+    ("derivative", {"da": lambda dh, h: dh}),
+    ("derivative", {"da": lambda dh, h: dh * h * (1 - h)}),
+    ("transposed", {"back": lambda R, da: R @ da}),
+    ("transposed", {"dR": lambda da, h: h @ da.T}),
+    ("carry", {"back": lambda R, da: 0 * da}),
+])
+def test_a_hypothesis_that_fits_is_named(kind, part):
+    assert gradcheck(rnn_cell(rnn_backward()))
+    finding = only_finding(rnn_cell(rnn_backward(**part)))
+    assert finding.kind == kind, finding
+
+
+def test_a_forgotten_mean_is_told_by_its_factor():
+    finding = only_finding(rnn_cell(rnn_backward(db=lambda da: da.mean(axis=1, keepdims=True))))
+    assert "0.333" in finding.sentence and "mean" in finding.sentence and finding.parameters == ("b",)
+
+
+LSTM_BACKWARD = """
+import numpy as np
+from minirnn.cells.cell import stack
+from minirnn.cells.lstm import LSTM
+
+class Written(LSTM):
+    def step_backward(self, dnew, old, new, memo):
+        dh_new, dc_new = dnew
+        h, c = old
+        i, f, o, g, s = memo.i, memo.f, memo.o, memo.g, memo.s
+        do = dh_new * s
+        dc_new = dc_new + dh_new * o * (1 - s**2)
+        di, df, dg, dc = dc_new * g, dc_new * c, dc_new * i, dc_new * f
+        da = stack(di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dg * (1 - g**2))
+        return da, (self.R.T @ da, dc)
+"""
+
+
+def written_lstm(folder, right="", wrong=""):
+    """An LSTM from a file of its own, with a part of its backward step exchanged."""
+    assert right in LSTM_BACKWARD
+    path = folder / "written.py"
+    path.write_text(LSTM_BACKWARD.replace(right, wrong, 1) if right else LSTM_BACKWARD, encoding="utf-8")
+    return awaken(load_cell(f"{path}:Written", D, H), np.random.default_rng(0))
+
+
+def test_a_missing_term_is_spelt_out(tmp_path):
+    diagnosis = diagnosis_of(written_lstm(tmp_path, "        dc_new = dc_new + dh_new * o * (1 - s**2)\n", ""))
+    finding, = diagnosis.findings
+    assert finding.kind == "missing term" and "dh_new · o · (1 − s²)" in finding.sentence
+    assert set(finding.parameters) == {f"{s}_{k}" for s in "WRb" for k in "ifg"}
+    assert diagnosis.matrix["old c", "h'"] == "wrong" and diagnosis.matrix["old c", "c'"] == "ok"
+    assert diagnosis.matrix["a_o", "c'"] == "none"
+
+
+def test_two_mistakes_are_told_as_two(tmp_path):
+    findings = diagnosis_of(written_lstm(tmp_path, "df * f * (1 - f), do * o * (1 - o)", "df * f * (1 + f), do * (1 - o)")).findings
+    assert {(finding.kind, finding.parameters[0]) for finding in findings} == {("sign", "W_f"), ("derivative", "W_o")}
+    assert len({finding.line for finding in findings}) == 1 and findings[0].line > 0
+
+
+def test_a_sum_over_time_that_is_assigned_is_seen_though_each_step_is_right():
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        da = dnew[0] * (1 - new[0]**2)
+        grads["W"][...] = da @ x.T
+        grads["R"] += da @ old[0].T
+        grads["b"] += da.sum(axis=1, keepdims=True)
+        return p["W"].T @ da, (p["R"].T @ da,)
+
+    diagnosis = diagnosis_of(rnn_cell(step_backward))
+    finding, = diagnosis.findings
+    assert finding.kind == "overwritten" and finding.parameters == ("W",)
+
+    class Assigns(RNN):
+        def weight_gradients(self, dwxs, xs, olds, memos, grads):
+            kept = grads["b"].copy()
+            dxs = super().weight_gradients(dwxs, xs, olds, memos, grads)
+            grads["b"][...] -= kept
+            return dxs
+
+    diagnosis = diagnosis_of(awaken(Assigns(D, H), np.random.default_rng(0)))
+    assert "wrong" not in diagnosis.matrix.values()
+    assert [(f.kind, f.parameters) for f in diagnosis.findings] == [("overwritten", ("b",))]
+    assert "each step alone is right" in str(diagnosis)
+
+
+def test_gradients_left_over_from_an_earlier_call_are_seen():
+    total = np.zeros((H, 1))
+
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        nonlocal total
+        da = dnew[0] * (1 - new[0]**2)
+        total = total + da.sum(axis=1, keepdims=True)
+        grads["W"] += da @ x.T
+        grads["R"] += da @ old[0].T
+        grads["b"] += total
+        return p["W"].T @ da, (p["R"].T @ da,)
+
+    report = gradcheck(rnn_cell(step_backward))
+    assert not report and "b" in report.unsteady
+    assert any(finding.kind in ("left over", "not repeatable") for finding in report.diagnosis.findings)
+
+
+def test_changing_an_input_in_place_is_seen():
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        da = new[0]
+        da **= 2
+        da *= -1
+        da += 1
+        da *= dnew[0]
+        grads["W"] += da @ x.T
+        grads["R"] += da @ old[0].T
+        grads["b"] += da.sum(axis=1, keepdims=True)
+        return p["W"].T @ da, (p["R"].T @ da,)
+
+    finding, *_ = diagnosis_of(rnn_cell(step_backward)).findings
+    assert finding.kind == "changes its input" and "new h" in finding.sentence
+
+
+def test_a_forward_that_is_not_repeatable_is_seen():
+    rng = np.random.default_rng(0)
+
+    def step(p, x, old):
+        h_new = np.tanh(p["W"] @ x + p["R"] @ old[0] + p["b"] + rng.normal(0, 0.1, (H, 1)))
+        return (h_new,), {}
+
+    kinds = {finding.kind for finding in diagnosis_of(rnn_cell(rnn_backward(), step)).findings}
+    assert "not repeatable" in kinds
+
+
+def test_what_nothing_explains_is_not_guessed_at():
+    strange = rnn_backward(da=lambda dh, h: dh * (1 - h**2) * np.exp(0.3 * np.sin(40 * h)))
+    finding = only_finding(rnn_cell(strange))
+    assert finding.kind == "unexplained" and "instead of" in finding.sentence
+    assert set(finding.parameters) == {"W", "R", "b"}
+
+
+@pytest.mark.parametrize("right, wrong, kind, words", [
+    ("do * o * (1 - o)", "do * (1 - o**2)", "derivative", "the slope of tanh, `1 - o ** 2`, stands where that of the sigmoid, "
+     "o(1 − o), belongs"),
+    ("dg * (1 - g**2)", "dg * g * (1 - g)", "derivative", "the slope of the sigmoid, g(1 − g), stands where that of tanh, "
+     "1 − g², belongs, at `dg * g * (1 - g)`"),
+    ("dh_new * o * (1 - s**2)", "dh_new * o * (1 - new[1]**2)", "derivative",
+     "`1 - new[1] ** 2` stands where the derivative of the activation, (1 − s²), belongs"),
+    ("dg * (1 - g**2)", "dg * (1 - np.tanh(g)**2)", "derivative", "where the derivative of the activation, (1 − g²), belongs"),
+    ("do = dh_new * s", "do = dh_new * s * f", "surplus factor", "the factor f is one too many"),
+    ("(self.R.T @ da, dc)", "(self.R.T @ da, dc + dc_new)", "surplus term", "the term `dc_new` is one too many"),
+    ("dc_new = dc_new + dh_new", "dc_new = dh_new", "missing term", "the term + dc_new is missing"),
+    ("(self.R.T @ da, dc)", "(self.R.T @ da, 0 * dc)", "carry", "old c"),
+    ("stack(di * i * (1 - i), df * f * (1 - f), ", "stack(df * f * (1 - f), di * i * (1 - i), ", "exchanged",
+     "`df * f * (1 - f)` and `di * i * (1 - i)` stand in each other's place"),
+    ("dc_new * g, dc_new * c", "dc_new * c, dc_new * g", "exchanged", "stand in each other's place"),
+])
+def test_a_line_of_an_lstm_made_wrong_is_told_in_words(tmp_path, right, wrong, kind, words):
+    finding = only_finding(written_lstm(tmp_path, right, wrong))
+    assert finding.kind == kind and words in finding.sentence and finding.line > 0, finding
+
+
+def test_the_lstm_that_lines_are_made_wrong_in_is_right(tmp_path):
+    assert gradcheck(written_lstm(tmp_path))
+
+
+def test_four_forgotten_derivatives_are_told_as_four(tmp_path):
+    findings = diagnosis_of(written_lstm(tmp_path, "stack(di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dg * (1 - g**2))",
+                                         "stack(di, df, do, dg)")).findings
+    assert [finding.kind for finding in findings] == ["derivative"] * 4
+    for gate, slope in {"i": "i(1 − i)", "f": "f(1 − f)", "o": "o(1 − o)", "g": "(1 − g²)"}.items():
+        told, = [finding for finding in findings if f"a_{gate}" in finding.wrong]
+        assert f"the derivative of the activation {slope} is missing" in told.sentence
+
+
+def test_a_gradient_that_is_computed_before_all_of_it_has_arrived_is_told(tmp_path):
+    complete = "        dc_new = dc_new + dh_new * o * (1 - s**2)\n"
+    share_out = "        di, df, dg, dc = dc_new * g, dc_new * c, dc_new * i, dc_new * f\n"
+    finding = only_finding(written_lstm(tmp_path, complete + share_out, share_out + complete))
+    assert "`dc_new` stands where dc_new of line" in finding.sentence and set(finding.wrong) >= {"a_i", "a_f", "a_g", "old c"}
+
+
+def test_the_new_state_in_place_of_the_old_one_is_named_also_beside_another_mistake():
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        da = dnew[0] * (1 - new[0]**2)
+        grads["W"] += da @ x.T
+        grads["R"] += da @ new[0].T
+        grads["b"] += da.sum(axis=1, keepdims=True)
+        return p["W"].T @ da, (p["R"].T @ da,)
+
+    def no_square(p, dnew, x, old, new, memo, grads):
+        da = dnew[0] * (1 - new[0])
+        grads["W"] += da @ x.T
+        grads["R"] += da @ new[0].T
+        grads["b"] += da.sum(axis=1, keepdims=True)
+        return p["W"].T @ da, (p["R"].T @ da,)
+
+    finding = only_finding(rnn_cell(step_backward))
+    assert finding.kind == "exchanged" and "`new[0]` stands where old h belongs" in finding.sentence
+    slope, exchanged = diagnosis_of(rnn_cell(no_square)).findings
+    assert slope.kind == "derivative" and "(1 − new[0]²)" in slope.sentence
+    assert exchanged.kind == "exchanged" and exchanged.wrong == ("R",) and "old h belongs" in exchanged.sentence
+
+
+@pytest.mark.parametrize("returned, words", [
+    ("da, 0 * dc", "`0 * dc` stands where dc belongs"),
+    ("da, np.zeros_like(da)", "`np.zeros_like(da)` stands where dc belongs"),
+    ("da, -dc", "wrong sign"),
+    ("da, self.params['p_' + k]", "the factor da is missing at `self.params['p_' + k]`"),
+])
+def test_one_mistake_in_a_method_that_is_called_for_three_gates_is_told_once(tmp_path, returned, words):
+    path = tmp_path / "peepholes.py"
+    path.write_text("import numpy as np\n"
+                    "from minirnn.cells.lstm_variants import LSTMPeephole\n\n"
+                    "class Peepholes(LSTMPeephole):\n"
+                    "    def gate_backward(self, k, dgate, gate):\n"
+                    "        da, dc = super().gate_backward(k, dgate, gate)\n"
+                    f"        return {returned}\n", encoding="utf-8")
+    finding = only_finding(awaken(load_cell(f"{path}:Peepholes", D, H), np.random.default_rng(0)))
+    assert words in finding.sentence and finding.line == 7 and set(finding.wrong) == {"a_i", "a_f", "a_z", "old h", "old c"}
+
+
+def test_a_gates_rows_of_a_stacked_weight_that_are_another_gates_are_seen_where_they_are_used(tmp_path):
+    finding = only_finding(written_lstm(tmp_path, "return da, (self.R.T @ da, dc)",
+                                        "R = self.R.copy(); R[:4] = R[4:8]\n        return da, (R.T @ da, dc)"))
+    assert finding.wrong == ("old h",) and "`R.T @ da` stands where the parameter Rᵀ da belongs" in finding.sentence
+
+
+# ---- what is carried from step to step -------------------------------------------------------------------------------
+
+class WithOwnCarry(LSTM):
+    """Keeps the gradient of c in the object, and adds it to the one that it is handed."""
+
+    def step(self, wx, old):
+        self.dc = 0
+        return super().step(wx, old)
+
+    def step_backward(self, dnew, old, new, memo):
+        da, (dh, dc) = super().step_backward((dnew[0], dnew[1] + self.dc), old, new, memo)
+        self.dc = dc
+        return da, (dh, dc)
+
+
+class UsesTheCarryOnce(LSTM):
+    """Takes what it is handed in the last step only."""
+
+    first = True
+
+    def step(self, wx, old):
+        self.first = True
+        return super().step(wx, old)
+
+    def step_backward(self, dnew, old, new, memo):
+        dnew, self.first = dnew if self.first else self.later(*dnew), False
+        return super().step_backward(dnew, old, new, memo)
+
+    def later(self, dh, dc):
+        return dh, 0 * dc
+
+
+class SwapsTheCarry(UsesTheCarryOnce):
+    def later(self, dh, dc):
+        return dc, dh
+
+
+@pytest.mark.parametrize("wrong, words", [
+    (WithOwnCarry, "the gradient of c arrives doubled"),
+    (UsesTheCarryOnce, "the gradient of c is lost on the way"),
+    (SwapsTheCarry, "the gradients of h and c arrive in each other's place"),
+])
+def test_what_is_lost_doubled_or_misplaced_between_two_right_steps_is_named(wrong, words):
+    diagnosis = diagnosis_of(awaken(wrong(D, H), np.random.default_rng(0)))
+    assert "wrong" not in diagnosis.matrix.values() and "each step alone is right" in str(diagnosis)
+    assert diagnosis.two_steps.verdict["first c", "last c"] == "wrong" and "two steps" in diagnosis.table()
+    assert diagnosis.as_dict()["two_steps"]["columns"] == ["last h", "last c"]
+    kept, carried = diagnosis.findings
+    assert kept.kind == "not repeatable" and f"self.{'dc' if wrong is WithOwnCarry else 'first'}" in kept.sentence
+    assert carried.kind == "carry" and words in carried.sentence and carried.wrong == ("old h", "old c")
+
+
+def test_a_value_of_the_last_step_that_is_used_at_every_step_is_named_with_its_attribute():
+    class KeepsItsGate(LSTM):
+        def step(self, wx, old):
+            new, memo = super().step(wx, old)
+            self.forget = memo.f
+            return new, memo
+
+        def step_backward(self, dnew, old, new, memo):
+            return super().step_backward(dnew, old, new, Memo(**{**vars(memo), "f": self.forget}))
+
+    diagnosis = diagnosis_of(awaken(KeepsItsGate(D, H), np.random.default_rng(0)))
+    finding, = diagnosis.findings
+    assert finding.kind == "of the last step" and "self.forget" in finding.sentence and "memo" in finding.sentence
+    assert "wrong" not in diagnosis.matrix.values()
+
+
+def test_a_function_that_keeps_a_value_outside_is_told_so_too():
+    kept = {}
+
+    def step(p, x, old):
+        kept["h"] = np.tanh(p["W"] @ x + p["R"] @ old[0] + p["b"])
+        return (kept["h"].copy(),), {}
+
+    finding = only_finding(rnn_cell(rnn_backward(da=lambda dh, h: dh * (1 - kept["h"].real**2)), step))
+    assert finding.kind == "of the last step" and "outside" in finding.sentence
+
+
+def test_a_buffer_that_a_cell_uses_again_is_no_mistake():
+    class Reuses(LSTM):
+        def step(self, wx, old):
+            new, memo = super().step(wx, old)
+            if getattr(self, "room", memo.f).shape != memo.f.shape or not hasattr(self, "room") or self.room.dtype != memo.f.dtype:
+                self.room = np.empty_like(memo.f)
+            self.room[...] = memo.f
+            memo.f = self.room
+            return new, memo
+
+    cell = awaken(Reuses(D, H), np.random.default_rng(0))
+    assert gradcheck(cell)
+    assert not diagnose(cell).findings
+
+
+def test_a_gradient_of_the_last_step_alone_is_told():
+    class LastStep(RNN):
+        def weight_gradients(self, dwxs, xs, olds, memos, grads):
+            dxs = super().weight_gradients(dwxs, xs, olds, memos, grads.like())
+            super().weight_gradients(dwxs[-1:], xs[-1:], tuple(old[-1:] for old in olds), memos, grads)
+            return dxs
+
+    findings = diagnosis_of(awaken(LastStep(D, H), np.random.default_rng(0))).findings
+    assert [finding.parameters for finding in findings] == [("W",), ("R",), ("b",)]
+    assert all("of the last step alone" in finding.sentence for finding in findings)
+
+
+def test_an_output_that_mixes_steps_is_told():
+    class Centred(RNN):
+        def output(self, hs):
+            return hs - hs.mean(axis=0)
+
+        def output_backward(self, douts, outs):
+            return douts - douts.mean(axis=0)
+
+    diagnosis = diagnose(Centred(D, H))
+    assert [(finding.kind, finding.method) for finding in diagnosis.findings] == [("mixes steps", "output")]
+
+
+@pytest.mark.parametrize("change, method", [
+    ({"output": lambda self, hs: np.tanh(hs), "output_backward": lambda self, douts, outs: douts}, "output_backward"),
+    ({"initial_state_backward": lambda self, dstate, grads: None}, "initial_state_backward"),
+])
+def test_a_mistake_before_the_first_step_or_after_the_last_is_found_there(change, method):
+    cell = type("Wrong", (RNN,), change)(D, H, learned_state=True)
+    finding, = diagnosis_of(cell).findings
+    assert finding.method == method
+
+
+# ---- a model's guilty part -------------------------------------------------------------------------------------------
+
+class NegativeCarry(RNN):
+    def step_backward(self, dnew, old, new, memo):
+        da, (dh,) = super().step_backward(dnew, old, new, memo)
+        return da, (-dh,)
+
+
+class NegativeHead(layers.Linear):
+    def backward(self, dys, xs, ys, grads):
+        return -super().backward(dys, xs, ys, grads)
+
+
+class ConstantNorm(layers.BatchNorm):
+    """As if mean and deviation were constants, in training too."""
+
+    def backward(self, dys, memo, grads):
+        x_hat = (memo.x - memo.mean) / memo.deviation
+        grads["gamma"] += (dys * x_hat).sum(axis=(0, 2))[:, None]
+        grads["beta"] += dys.sum(axis=(0, 2))[:, None]
+        return self.params["gamma"] / memo.deviation * dys
+
+
+class UnscaledDropout(layers.Dropout):
+    def backward(self, dys, memo, grads):
+        return dys * memo.kept
+
+
+class EmbeddingOfTheFirstStep(layers.Embedding):
+    def backward(self, dys, xs, ys, grads):
+        super().backward(dys[:1], xs[:1], ys[:1], grads)
+
+
+def halved_loss(outputs, targets, weights=None):
+    error = outputs - targets
+    return (error**2).mean(), error / error.size
+
+
+def model_of(part=None):
+    """Two cells with everything between them, one part of which is replaced by a wrong one."""
+    cells = [RNN(D, H, rng=1), (NegativeCarry if part == "cell2" else RNN)(H, H, rng=2)]
+    inputs = (EmbeddingOfTheFirstStep if part == "inputs" else layers.Embedding)(5, D)
+    model = Model(cells, 2, inputs=inputs, residual=True, normalise=True, dropout=0.3)
+    if part == "head":
+        model.head = NegativeHead(H, 2)
+    if part == "norm1":
+        model.norms[0] = ConstantNorm(H)
+    if part == "dropout":
+        model.dropout = UnscaledDropout(0.3)
+    return model
+
+
+@pytest.mark.parametrize("part, words", [
+    ("inputs", "E"), ("cell2", "wrong sign"), ("norm1", "x"), ("dropout", "0.7 times"), ("head", "wrong sign"),
+    ("loss", "halved")])
+def test_the_guilty_part_of_a_model_is_named(part, words):
+    loss = halved_loss if part == "loss" else minirnn.losses.mean_squared_error
+    report = gradcheck(model_of(part), loss=loss, training=True)
+    assert not report
+    diagnosis = report.diagnosis
+    assert [name for name, verdict in diagnosis.parts.items() if verdict == "wrong"] == [part]
+    assert list(diagnosis.parts) == ["inputs", "cell1", "norm1", "cell2", "norm2", "dropout", "head", "loss"]
+    finding, = diagnosis.findings
+    assert finding.method.startswith(part) and words in finding.sentence
+    assert f"{part} is wrong" in str(report) and part in report._repr_html_()
+    assert json.loads(json.dumps(report.as_dict()))["diagnosis"]["parts"][part] == "wrong"
+
+
+def test_two_guilty_parts_of_a_model_are_both_named():
+    model = model_of("head")
+    model.norms[1] = ConstantNorm(H)
+    diagnosis = gradcheck(model, training=True).diagnosis
+    assert {name for name, verdict in diagnosis.parts.items() if verdict == "wrong"} == {"norm2", "head"}
+    assert "norm2 and head are wrong" in diagnosis.summary()
+
+
+def test_a_model_whose_parts_are_right_but_badly_joined_is_told_so(monkeypatch):
+    right = ModelRun._backward_layer
+
+    def without_residual(self, i, dys, dstate, grads):
+        dxs, dstart = right(self, i, dys, dstate, grads)
+        return (dxs - dys if i else dxs), dstart
+
+    monkeypatch.setattr(ModelRun, "_backward_layer", without_residual)
+    diagnosis = gradcheck(model_of()).diagnosis
+    assert set(diagnosis.parts.values()) == {"ok"} and not diagnosis.findings
+    assert "how the model joins them" in diagnosis.summary()
+
+
+def test_a_right_model_passes_and_has_no_diagnosis():
+    for training in (False, True):
+        report = gradcheck(model_of(), training=training)
+        assert report and report.diagnosis is None
+
+
+# ---- the report ------------------------------------------------------------------------------------------------------
+
+def broken_lstm():
+    class Broken(LSTM):
+        def step_backward(self, dnew, old, new, memo):
+            da, (dh, dc) = super().step_backward(dnew, old, new, memo)
+            return da, (dh, dc * memo.f)
+
+    return awaken(Broken(D, H), np.random.default_rng(0))
+
+
+def test_the_text_of_a_failing_check_begins_with_ten_lines_at_most():
+    report = gradcheck(broken_lstm())
+    told = str(report).split("\n\n")[0].splitlines()
+    assert len(told) <= 10 and "c' to old c" in told[0]
+    assert any("the factor f is one too many" in line for line in told)
+    assert any("return da, (dh, dc * memo.f)" in line for line in told)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 9, 12])
+def test_ten_lines_tell_every_finding_or_how_many_are_left(n):
+    findings = [Finding("sign", f"finding {k}.", ("W",), "step_backward", line=k + 1, source=f"line {k}") for k in range(n)]
+    verdicts = Verdicts("one step", ["h'"])
+    verdicts.judge("W", "h'", np.ones(1), -np.ones(1), 1e-6, 0)
+    told = Diagnosis("Cell", verdicts, None, findings, ["a note."]).summary().splitlines()
+    shown = sum("finding" in line and "more" not in line for line in told)
+    left = [line for line in told if "more, in `report.diagnosis.findings`" in line]
+    assert len(told) <= 10 and (shown == n and not left if n <= 9 else left == [
+        f"  and {n - shown} more, in `report.diagnosis.findings`."])
+
+
+def test_a_report_is_also_html_with_a_picture_and_json():
+    report = gradcheck(broken_lstm())
+    page = report._repr_html_()
+    assert page.count("<svg") == page.count("</svg>") == 1 and "✗" in page and "<table>" in page
+    found = json.loads(json.dumps(report.as_dict()))
+    assert not found["ok"]
+    diagnosis = found["diagnosis"]
+    assert diagnosis["columns"] == ["h'", "c'"]
+    row = diagnosis["rows"].index("old c")
+    assert diagnosis["matrix"][row] == ["wrong", "wrong"]
+    assert diagnosis["findings"][0]["kind"] == "surplus factor"
+
+
+def test_a_passing_check_has_no_diagnosis_and_it_can_be_switched_off():
+    passing = gradcheck(minirnn.make_cell("lstm", D, H))
+    assert passing.diagnosis is None and "step" not in str(passing)
+    assert gradcheck(broken_lstm(), diagnose=False).diagnosis is None
+
+
+def test_without_source_it_still_says_where_and_what_can_be_seen_from_outside():
+    """As in a cell that was typed at a prompt, where the source is gone."""
+    space = {"np": np}
+    exec("def step_backward(p, dnew, x, old, new, memo, grads):\n"
+         "    da = dnew[0] * (1 - new[0]**2)\n"
+         "    grads['W'] -= da @ x.T\n"
+         "    grads['R'] += da @ old[0].T\n"
+         "    grads['b'] += da.sum(axis=1, keepdims=True)\n"
+         "    return p['W'].T @ da, (p['R'].T @ da,)\n", space)
+    finding = only_finding(rnn_cell(space["step_backward"]))
+    assert finding.kind == "sign" and finding.parameters == ("W",) and finding.line == 0
+
+
+def test_a_cell_that_does_not_run_on_complex_numbers_is_diagnosed_by_differences():
+    def step(p, x, old):
+        a = p["W"] @ x + p["R"] @ old[0] + p["b"]
+        return (np.where(a > 0, np.abs(a), 0.0),), {"a": a}
+
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        da = -dnew[0] * (memo["a"] > 0)
+        grads["W"] += da @ x.T
+        grads["R"] += da @ old[0].T
+        grads["b"] += da.sum(axis=1, keepdims=True)
+        return p["W"].T @ da, (p["R"].T @ da,)
+
+    diagnosis = diagnosis_of(rnn_cell(step_backward, step))
+    assert [finding.kind for finding in diagnosis.findings] == ["sign"]
+    assert any("central differences" in note for note in diagnosis.notes)
+
+
+def test_a_complex_step_that_does_not_apply_is_not_called_a_mistake_of_the_gradient():
+    def step(p, x, old):
+        h_new = np.tanh(p["W"] @ x + p["R"] @ old[0] + p["b"])
+        return (np.where(h_new.real > 0, abs(h_new), -abs(h_new)).astype(h_new.dtype),), {}
+
+    assert gradcheck(rnn_cell(rnn_backward(), step))
+    finding = only_finding(rnn_cell(rnn_backward(), step), method="complex")
+    assert finding.kind == "not for complex numbers" and "central" in finding.sentence
+
+
+def test_a_memo_may_be_a_memo():
+    def step(p, x, old):
+        h_new = np.tanh(p["W"] @ x + p["R"] @ old[0] + p["b"])
+        return (h_new,), Memo(slope=1 - h_new**2)
+
+    def step_backward(p, dnew, x, old, new, memo, grads):
+        da = dnew[0] * memo.slope
+        grads["W"] += da @ x.T
+        grads["R"] += da @ old[0].T
+        grads["b"] += da.sum(axis=1, keepdims=True)
+        return p["W"].T @ da, (-p["R"].T @ da,)
+
+    assert only_finding(rnn_cell(step_backward, step)).kind == "sign"
+
+
+def test_a_large_cell_is_sampled_and_the_report_says_so():
+    class Broken(RNN):
+        def step_backward(self, dnew, old, new, memo):
+            return -dnew[0], (dnew[0],)
+
+    diagnosis = diagnosis_of(Broken(20, 60), n_steps=2, sample=5)
+    assert any("large" in note for note in diagnosis.notes) and diagnosis.matrix["W", "h'"] == "wrong"
+
+
+@pytest.mark.parametrize("name", list(minirnn.CELLS))
+def test_a_right_cell_has_no_finding(name):
+    cell = awaken(minirnn.make_cell(name, D, H), np.random.default_rng(0))
+    diagnosis = diagnose(cell)
+    assert not diagnosis.findings and "wrong" not in diagnosis.matrix.values()
