@@ -85,7 +85,7 @@ def work_bytes(name, size, segment):
 def _parameter_bytes(name, size):
     cell = make_cell(name, 1, 1)
     cell.n_in, cell.n_hidden = size.D, size.H                   # only to ask for shapes: the real one may not fit
-    return 4 * (sum(len(stack.names) * math.prod(stack.shape) for stack in cell.stacks()) + size.H * cell.learned_state)
+    return 4 * (sum(len(stack.names) * math.prod(stack.shape) for stack in cell.stacks()) + size.H * len(cell.learned))
 
 
 def machine_memory():

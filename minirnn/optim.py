@@ -1,17 +1,30 @@
 """Optimisers and gradient clipping. Each optimiser's `update` is the rule of its paper on one long vector."""
 
+import inspect
+
 import numpy as np
 
 from . import checks
 
 
 class Optimizer:
-    """Changes parameters against their gradients. `params` and `grads` are those of a cell or a model."""
+    """Changes parameters against their gradients. `params` and `grads` are those of a cell or a model.
+
+    What an optimiser remembers belongs to the parameters that it has moved first, and to no others.
+
+    Attributes: `lr`, the learning rate; `n_updates`; `memory`, per vector of parameters the arrays that the rule remembers.
+    """
 
     def __init__(self, lr):
         self.lr = checks.number("lr", lr, low=0, open_low=True)
         self.n_updates = 0
-        self._memory = None                     # per vector: whatever the rule remembers, and a work vector last
+        self.memory, self._moved, self._work = None, None, None
+
+    def start(self, params):
+        """Make room for what is remembered of these parameters. `update` does it when it is called first."""
+        self._moved = params.flats
+        self.memory = [[np.zeros_like(theta) for _ in range(self.n_memories)] for theta in self._moved]
+        self._work = [np.empty_like(theta) for theta in self._moved]
 
     def update(self, params, grads):
         """One update in place.
@@ -19,12 +32,24 @@ class Optimizer:
         Args:
             params: `cell.params` or `model.params`.
             grads: what `backward` returned for them.
+
+        Raises:
+            ValueError: the optimiser has moved other parameters before.
         """
-        if self._memory is None:
-            self._memory = [[np.zeros_like(theta) for _ in range(self.n_memories + 1)] for theta in params.flats]
+        if self._moved is None:
+            self.start(params)
+        flats = params.flats
+        if len(flats) != len(self._moved) or any(one is not other for one, other in zip(flats, self._moved)):
+            raise ValueError(f"this {type(self).__name__} has made {self.n_updates} updates of other parameters and remembers "
+                             f"their gradients, expected a new one for each model")
         self.n_updates += 1
-        for theta, dtheta, memory in zip(params.flats, grads.flats, self._memory):
-            self._rule(theta, dtheta, *memory)
+        for theta, dtheta, memory, work in zip(flats, grads.flats, self.memory, self._work):
+            self._rule(theta, dtheta, *memory, work)
+
+    def settings(self):
+        """For JSON: the name in `OPTIMIZERS` and the arguments it was made with."""
+        names = [name for name in inspect.signature(type(self)).parameters]
+        return {"name": type(self).__name__.lower(), **{name: getattr(self, name) for name in names}}
 
 
 class SGD(Optimizer):

@@ -43,7 +43,8 @@ class Cell:
         n_hidden: H, the number of hidden units.
         rng: a seed or a numpy Generator for the initial weights.
         dtype: "float32", "float64", or "complex128" (for the complex-step derivative).
-        learned_state: with True, the initial h is a parameter `s` (H, 1), the same for every column.
+        learned_state: with True, the initial h is a parameter `s` (H, 1), the same for every column. With "all", so is
+            every other component of the state that starts at 0: the initial c of an LSTM is then a parameter `s_c`.
 
     Raises:
         TypeError, ValueError: for sizes that are not positive integers, an unknown dtype or option.
@@ -51,21 +52,28 @@ class Cell:
 
     state_names = ("h",)                # what is fed back; h first
     state_start = {}                    # where a component of the state starts, if not at 0
+    state_learnable = ("h",)            # the components whose start can be learned
     bias_start = {}                     # where a bias starts, if not at 0
     equations = {}                      # symbol -> its line in the paper
     source = ""
     derived = {}                        # name -> function of a run: quantities that are only read
 
+    def __new__(cls, *sizes, **options):
+        cell = super().__new__(cls)
+        cell.made_with = {name: value for name, value in options.items() if name not in ("rng", "dtype", "n_in", "n_hidden")}
+        return cell
+
     def __init__(self, n_in, n_hidden, *, rng=0, dtype="float32", learned_state=False):
         self.n_in = checks.positive_integer("n_in", n_in)
         self.n_hidden = checks.positive_integer("n_hidden", n_hidden)
         self.dtype = checks.dtype_of(dtype)
-        if not isinstance(learned_state, bool):
-            raise TypeError(f"learned_state is {learned_state!r}, expected True or False")
+        if learned_state not in (True, False, "all"):
+            raise TypeError(f"learned_state is {learned_state!r}, expected True, False or 'all'")
         self.learned_state = learned_state
+        others = [name for name in self.state_names[1:] if name in self.state_learnable] if learned_state == "all" else []
+        self.learned = {"h": "s", **{name: f"s_{name}" for name in others}} if learned_state else {}
         stacks = self.stacks()
-        if learned_state:
-            stacks = [*stacks, Stack("s", (), (self.n_hidden, 1))]
+        stacks = [*stacks, *(Stack(parameter, (), (self.n_hidden, 1)) for parameter in self.learned.values())]
         check_order(stacks, type(self).input_terms is Cell.input_terms, type(self).weight_gradients is Cell.weight_gradients)
         self._bind(Parameters(stacks, self.dtype))
         self.initialise(checks.generator(rng))
@@ -132,14 +140,16 @@ class Cell:
         """The state that a sequence starts from: a tuple of (H, batch) arrays in the order of `state_names`."""
         batch = checks.positive_integer("batch", batch)
         state = [np.full((self.n_hidden, batch), self.state_start.get(name, 0), self.dtype) for name in self.state_names]
-        if self.learned_state:
-            state[0] += self.s
+        for k, name in enumerate(self.state_names):
+            if name in self.learned:
+                state[k] += self.params[self.learned[name]]
         return tuple(state)
 
     def initial_state_backward(self, dstate, grads):
         """Add to `grads` what the gradient of the initial state says about the parameters it was made of."""
-        if self.learned_state:
-            grads["s"] += dstate[0].sum(axis=1, keepdims=True)
+        for dstart, name in zip(dstate, self.state_names):
+            if name in self.learned:
+                grads[self.learned[name]] += dstart.sum(axis=1, keepdims=True)
 
     def random_state(self, rng, batch):
         """A state that could have come from an earlier step, for checking gradients where none is zero by accident."""

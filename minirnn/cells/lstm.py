@@ -26,6 +26,7 @@ class LSTM(Cell):
         "h'": "h' = o ⊙ tanh(c')",
     }
     state_names = ("h", "c")
+    state_learnable = ("h", "c")
     bias_start = {"b_f": 1}
 
     def stacks(self):

@@ -50,6 +50,7 @@ class LSTMPeephole(Cell):
         "h'": "h' = o ⊙ tanh(c')",
     }
     state_names = ("h", "c")
+    state_learnable = ("h", "c")
     bias_start = {"b_f": 1}
     gates = ("i", "f", "o")             # those that have parameters
     peepholes = True                    # whether they have any for the memory

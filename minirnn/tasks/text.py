@@ -1,6 +1,5 @@
 """Read a text one character at a time and guess the next. The measure is bits per character."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +35,7 @@ class Text(Task):
     """
 
     source = "after Maginnis & Richemond 2017, section 6.5, which uses enwik8"
-    loss = staticmethod(softmax_cross_entropy)
+    targets, unit = "classes", "bits"
 
     def __init__(self, path=None, length=50):
         self.length = checks.positive_integer("length", length)
@@ -77,18 +76,19 @@ class Text(Task):
             yield Batch(codes[places], codes[places + 1], carry=first > 0)
 
     def metrics(self, outputs, batch):
-        nats, _ = softmax_cross_entropy(outputs, batch.targets)
-        return {"bits per character": float(nats) / math.log(2), **super().metrics(outputs, batch)}
+        bits = float(softmax_cross_entropy(outputs, batch.targets)[0]) * self.scale
+        return {"bits per character": bits, **super().metrics(outputs, batch)}
 
-    def evaluate(self, model, split="validation", batch_size=16):
-        """Bits per character of a model over a part of the text, with the state carried throughout."""
-        state, bits, count = None, 0.0, 0
-        for batch in self.windows(split, batch_size):
-            run = model.forward(batch.xs, state if batch.carry else None)
-            state = run.state
-            bits += self.metrics(run.outputs, batch)["bits per character"] * batch.targets.size
-            count += batch.targets.size
-        return bits / count
+    def evaluation(self, split="validation", batch_size=16):
+        """A part of the text, window after window, in `batch_size` stretches with the state carried throughout."""
+        return self.windows(split, batch_size)
+
+    def trivial(self, split="validation"):
+        """Guessing by how frequent each character is."""
+        counts = np.bincount(self.split("train"), minlength=self.n_symbols)
+        bits = self.frequency_bits(split)
+        return {"loss": bits, "bits per character": bits,
+                "accuracy": float((self.split(split) == counts.argmax()).mean())}
 
     def frequency_bits(self, split="validation"):
         """Bits per character of the best guess without memory: the frequencies of the training text."""
