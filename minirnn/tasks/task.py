@@ -20,6 +20,7 @@ What follows from the kind of its targets, the loss and the metrics, need not be
 wrong with a task; `train` asks it first.
 """
 
+import inspect
 import math
 import types
 from typing import NamedTuple
@@ -119,6 +120,14 @@ class Task:
     unit = ""
     criterion = None
     n_evaluation = 500
+
+    def __new__(cls, *given, **options):
+        task = super().__new__(cls)
+        try:
+            task.made_with = dict(inspect.signature(cls).bind(*given, **options).arguments)
+        except TypeError:                                       # __init__ is about to say so
+            task.made_with = {}
+        return task
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

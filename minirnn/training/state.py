@@ -80,7 +80,7 @@ class TrainState:
         self.step, self.history, self.carried, self.best = 0, History(), None, None
         self.whole = True
         self.next_look, self.without_better = 0, 0
-        self._run, self._batches, self._largest = None, None, ("", 0.0)
+        self._run, self._batches, self.largest = None, None, ("", 0.0)
 
     # ---- one step ----------------------------------------------------------------------------------------------------
 
@@ -102,10 +102,10 @@ class TrainState:
             if not np.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss} at step {step}; {self._before(step)}")
             _, grads, _ = run.backward(doutputs)
-            self._largest = _largest(grads)
-            if not np.isfinite(self._largest[1]):
-                raise FloatingPointError(f"the gradient is not finite at step {step}: that of {self._largest[0]} has "
-                                         f"{self._largest[1]} (the loss is {loss:.6g})")
+            self.largest = _largest(grads)
+            if not np.isfinite(self.largest[1]):
+                raise FloatingPointError(f"the gradient is not finite at step {step}: that of {self.largest[0]} has "
+                                         f"{self.largest[1]} (the loss is {loss:.6g})")
         except (ValueError, TypeError, FloatingPointError) as error:
             self._restore(before)
             self.whole = True
@@ -170,7 +170,7 @@ class TrainState:
                 a *= 1 - self.optimizer.lr * self.settings.weight_decay
 
     def _before(self, step):
-        name, size = self._largest
+        name, size = self.largest
         if step == 1:
             return "it was the first: the data or the initial weights are at fault"
         return f"the largest gradient of the step before was that of {name}, {size:.3g} before clipping"

@@ -1,0 +1,149 @@
+"""A training on disk: all of a `TrainState` in one .npz file, from which it goes on to the bit, in a new process.
+
+The file holds arrays and one text, `about`, which is JSON in bytes: nothing in it is ever executed. It takes the place of
+the older one when it is whole, so whoever is killed while writing loses only what happened since the last.
+"""
+
+import json
+
+import numpy as np
+
+from ..architecture import architecture_of, build
+from ..arrays import read_array, read_arrays, read_headers, write_arrays
+from ..optim import OPTIMIZERS
+from ..tasks import TASKS, make_task
+from .history import History
+from .state import Settings, TrainState
+
+KIND, FORMAT = "minirnn training", 1
+MOST_ABOUT = 2**26              # bytes of the text: settings, and a line for each look at held-out sequences
+
+
+def save_state(state, path):
+    """Write all that a training is to one file.
+
+    Raises:
+        ValueError: the model has parts of somebody's own. OSError: the file cannot be written; an older one stays whole.
+    """
+    history, optimizer = state.history, state.optimizer
+    about = {"kind": KIND, "format": FORMAT, "architecture": architecture_of(state.model), "task": described_task(state.task),
+             "settings": state.settings.as_dict(), "optimizer": {**optimizer.settings(), "lr": state.base_lr},
+             "n_updates": optimizer.n_updates, "step": state.step, "first_random": state.first_random, "random": state.random,
+             "dropped": state.model.dropout and state.model.dropout.rng.bit_generator.state,
+             "next_look": state.next_look, "without_better": state.without_better,
+             "best": state.best and {"value": state.best["value"], "step": state.best["step"]},
+             "history": {"evaluations": history.evaluations, "seconds": history.seconds, "solved_at": history.solved_at,
+                         "best_at": history.best_at, "stopped": history.stopped, "metrics": list(history.metrics)},
+             "largest": list(state.largest), "carries": state.carried is not None}
+    arrays = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays_of(state),
+              "losses": np.array(history.losses, np.float64)}
+    arrays |= {f"metric/{k}": np.array(values, np.float64) for k, values in enumerate(history.metrics.values())}
+    write_arrays(path, arrays)
+
+
+def arrays_of(state):
+    """Name -> array of everything in a training that has a shape of its own, whatever its step."""
+    model = state.model
+    arrays = {f"params/{name}": a for name, a in model.params.items()}
+    arrays |= {f"statistics/{name}": a for name, a in model.statistics.items()}
+    for i, memory in enumerate(state.optimizer.memory or []):
+        arrays |= {f"optimizer/{i}/{k}": a for k, a in enumerate(memory)}
+    for i, one in enumerate(state.carried or []):
+        arrays |= {f"carried/{i}/{k}": a for k, a in enumerate(one)}
+    return arrays | {f"best/{name}": a for name, a in (state.best or {"arrays": {}})["arrays"].items()}
+
+
+def load_state(path, task=None):
+    """A `TrainState` as `save_state` wrote it.
+
+    Args:
+        path: the file.
+        task: the task, if it is one of somebody's own, which no name makes again.
+
+    Raises:
+        OSError: there is no such file. ValueError: it is no such file, it is damaged, or it does not fit together.
+    """
+    about = read_about(path, KIND)
+    try:
+        return _loaded(path, about, task)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"{path} is damaged: its description does not fit together ({type(error).__name__}: {error})") from None
+
+
+def read_about(path, kind=None):
+    """The text `about` in a file of this kind, as a dict. OSError or ValueError, as for `load_state`."""
+    headers = read_headers(path)
+    if "about" not in headers or headers["about"].dtype != np.uint8 or len(headers["about"].shape) != 1:
+        raise ValueError(f"{path} holds arrays, but not the description of a training or a model that minirnn writes beside them")
+    if headers["about"].shape[0] > MOST_ABOUT:
+        raise ValueError(f"{path} has a description of {headers['about'].shape[0]:,} bytes, expected at most {MOST_ABOUT:,}")
+    try:
+        about = json.loads(read_array(path, "about").tobytes().decode())
+        found = about["kind"], about["format"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ValueError(f"{path} has a description that cannot be read, expected one that minirnn wrote") from None
+    if kind is not None and found[0] != kind:
+        raise ValueError(f"{path} is a file of the kind {found[0]!r}, expected {kind!r}")
+    if found[1] != FORMAT:
+        raise ValueError(f"{path} is of format {found[1]!r}, this version of minirnn reads format {FORMAT}")
+    return about
+
+
+def _loaded(path, about, task):
+    model = build(about["architecture"])
+    task = task if task is not None else _task(path, about["task"])
+    kind = OPTIMIZERS[about["optimizer"].pop("name")]
+    state = TrainState(model, task, Settings(**about["settings"]), optimizer=kind(**about["optimizer"]))
+    state.optimizer.n_updates, state.step = int(about["n_updates"]), int(about["step"])
+    if state.step:
+        state.optimizer.start(model.params)
+    if about["carries"]:
+        batch = read_headers(path)["carried/0/0"].shape[1]
+        state.carried = tuple(cell.initial_state(batch) for cell in model.cells)
+    if about["best"]:
+        kept = {**model.params, **model.statistics} if state.settings.keep_best else {}
+        state.best = {**about["best"], "arrays": {name: np.empty_like(a) for name, a in kept.items()}}
+    places, history = arrays_of(state), about["history"]
+    series = ["losses", *(f"metric/{k}" for k in range(len(history["metrics"])))]
+    expected = {name: (a.shape, a.dtype) for name, a in places.items()}
+    expected |= {name: ((state.step,), np.float64) for name in series}
+    stored = read_arrays(path, {"about": (read_headers(path)["about"].shape, np.uint8), **expected}, finite=False)
+    for name, a in places.items():
+        if not np.isfinite(stored[name]).all():
+            raise ValueError(f"{path} has numbers in {name} that are not finite")
+        a[...] = stored[name]
+    state.first_random, state.random = about["first_random"], about["random"]
+    state.rng = _generator(state.random)
+    if model.dropout:
+        model.dropout.rng = _generator(about["dropped"])
+    state.next_look, state.without_better = int(about["next_look"]), int(about["without_better"])
+    state.largest = tuple(about["largest"])
+    state.history = History(stored["losses"].tolist(), {name: stored[one].tolist() for name, one in zip(history["metrics"], series[1:])},
+                            history["evaluations"], history["seconds"], history["solved_at"], history["best_at"],
+                            history["stopped"])
+    return state
+
+
+def _generator(state):
+    rng = np.random.Generator(getattr(np.random, checked_generator(state["bit_generator"]))())
+    rng.bit_generator.state = state
+    return rng
+
+
+def checked_generator(name):
+    """The name of one of NumPy's generators; ValueError for any other."""
+    if name not in ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"):
+        raise ValueError(f"there is no generator of random numbers {str(name)!r}")
+    return name
+
+
+def described_task(task):
+    """A task by its name and options, or None if it is somebody's own."""
+    names = {kind: name for name, kind in TASKS.items()}
+    return {"name": names[type(task)], "options": task.made_with} if type(task) in names else None
+
+
+def _task(path, described):
+    if described is None:
+        raise ValueError(f"{path} is of a training on a task of somebody's own: give it as task=")
+    return make_task(described["name"], **described["options"])
