@@ -9,6 +9,10 @@
     print(minirnn.gradcheck(cell))
 """
 
+from . import interrupts
+
+interrupts.leave_at_once_while_importing()                      # before NumPy, which takes a while
+
 from .cells import CELLS, make_cell
 from .cells.cell import Cell, Memo
 from .cells.function import FunctionCell

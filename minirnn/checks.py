@@ -1,6 +1,7 @@
 """What is wrong with an argument, in one sentence. Used wherever the library meets its user."""
 
 import numbers
+import os
 
 import numpy as np
 
@@ -62,6 +63,16 @@ def generator(rng):
     if isinstance(rng, bool) or not isinstance(rng, numbers.Integral) or rng < 0:
         raise TypeError(f"rng is {rng!r}, expected a seed (an integer of at least 0) or a numpy Generator")
     return np.random.default_rng(int(rng))
+
+
+def path(name, value):
+    """`value`, a string or a path, as a string; TypeError or ValueError otherwise."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{name} is {value!r}, expected a path: a string or a pathlib.Path")
+    value = os.fsdecode(value)
+    if not value or "\0" in value:
+        raise ValueError(f"{name} is {value!r}, expected a path")
+    return value
 
 
 def floats(name, value, dtype, shape=None, layout="", finite=True):

@@ -14,15 +14,14 @@ A stack learns better with some help between its cells, and all of it is optiona
 """
 
 import copy
-import zipfile
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from . import checks
+from .arrays import read_arrays, write_arrays
 from .cells.cell import Cell
-from .files import replacing
 from .layers import BatchNorm, Dropout, Linear, OneHot
 from .unrolling import read_only, unroll
 
@@ -193,24 +192,22 @@ class Model:
         return model
 
     def save(self, path):
-        """Write parameters and statistics to an .npz file. An older file of that name stays whole until the new one is."""
-        with replacing(path) as file:
-            np.savez(file, **self.params, **self.statistics)
+        """Write parameters and statistics to an .npz file. An older file of that name stays whole until the new one is.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        write_arrays(path, {**self.params, **self.statistics})
 
     def load(self, path):
-        """Read what `save` wrote. ValueError if that is not from a model like this one, which then stays as it was."""
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                stored = {name: file[name] for name in file.files}
-        except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile):
-            raise ValueError(f"{path} cannot be read, expected a file that Model.save wrote") from None
+        """Read what `save` wrote. The model changes only if the whole file fits it; see `read_arrays`.
+
+        Raises:
+            OSError: there is no such file, or it may not be read.
+            ValueError: it is not what a model like this one wrote, or it is damaged.
+        """
         own = {**self.params, **self.statistics}
-        if set(stored) != set(own):
-            odd = sorted(set(stored) ^ set(own))
-            raise ValueError(f"{path} is of another model: {', '.join(odd[:4])} is in only one of the two")
-        for name, value in own.items():
-            if stored[name].shape != value.shape:
-                raise ValueError(f"{path} has {name} of shape {stored[name].shape}, the model {value.shape}")
+        stored = read_arrays(path, own)
         for name, value in own.items():
             value[...] = stored[name]
 
