@@ -1,8 +1,7 @@
 """What a model is made of, as plain data: enough to make one like it, without its numbers."""
 
-from .cells import CELLS, make_cell
+from .cells import CELLS
 from .layers import Embedding, OneHot
-from .model import Model
 
 
 def architecture_of(model):
@@ -24,23 +23,3 @@ def architecture_of(model):
         raise ValueError(f"the model has an input layer of its own, {type(model.inputs).__name__}")
     return {"cells": cells, "n_out": model.head.n_out, "inputs": inputs, "residual": model.residual,
             "normalise": bool(model.norms), "dropout": model.dropout.p if model.dropout else 0.0, "dtype": str(model.dtype)}
-
-
-def build(architecture):
-    """A model from what `architecture_of` gave, with weights of its own.
-
-    Raises:
-        ValueError: it is not of that form, or there is no such model.
-    """
-    try:
-        of, dtype = dict(architecture), architecture["dtype"]
-        cells = [make_cell(cell["name"], cell["n_in"], cell["n_hidden"], dtype=dtype, **cell["options"]) for cell in of["cells"]]
-        inputs = of["inputs"]
-        if inputs is not None:
-            inputs = (OneHot(inputs["n_symbols"], dtype=dtype) if inputs["kind"] == "OneHot" else
-                      Embedding(inputs["n_symbols"], inputs["n_out"], dtype=dtype))
-        return Model(cells, of["n_out"], inputs=inputs, residual=of["residual"], normalise=of["normalise"],
-                     dropout=of["dropout"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        said = error.args[0] if isinstance(error, KeyError) and error.args else error
-        raise ValueError(f"the architecture cannot be built: {said}") from None

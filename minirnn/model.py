@@ -21,8 +21,11 @@ import numpy as np
 
 from . import checks
 from .arrays import read_arrays, write_arrays
+from .about import MODEL, about_array, expected_about
+from .architecture import architecture_of
+from .cells import make_cell
 from .cells.cell import Cell
-from .layers import BatchNorm, Dropout, Linear, OneHot
+from .layers import BatchNorm, Dropout, Embedding, Linear, OneHot
 from .unrolling import read_only, unroll
 
 
@@ -197,7 +200,32 @@ class Model:
         Raises:
             OSError: the file cannot be written.
         """
-        write_arrays(path, {**self.params, **self.statistics})
+        try:
+            architecture = architecture_of(self)
+        except ValueError:                                      # with parts of the user's own: only `load` reads it back
+            architecture = None
+        about = about_array(MODEL, architecture=architecture)
+        write_arrays(path, {"about": about, **self.params, **self.statistics})
+
+    @classmethod
+    def built(cls, architecture):
+        """A model from its `architecture_of`, with weights of its own.
+
+        Raises:
+            ValueError: it is not of that form, or there is no such model.
+        """
+        try:
+            of, dtype = dict(architecture), architecture["dtype"]
+            cells = [make_cell(one["name"], one["n_in"], one["n_hidden"], dtype=dtype, **one["options"]) for one in of["cells"]]
+            inputs = of["inputs"]
+            if inputs is not None:
+                inputs = (OneHot(inputs["n_symbols"], dtype=dtype) if inputs["kind"] == "OneHot" else
+                          Embedding(inputs["n_symbols"], inputs["n_out"], dtype=dtype))
+            return cls(cells, of["n_out"], inputs=inputs, residual=of["residual"], normalise=of["normalise"],
+                       dropout=of["dropout"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            said = error.args[0] if isinstance(error, KeyError) and error.args else error
+            raise ValueError(f"the architecture cannot be built: {said}") from None
 
     def load(self, path):
         """Read what `save` wrote. The model changes only if the whole file fits it; see `read_arrays`.
@@ -207,7 +235,7 @@ class Model:
             ValueError: it is not what a model like this one wrote, or it is damaged.
         """
         own = {**self.params, **self.statistics}
-        stored = read_arrays(path, own)
+        stored = read_arrays(path, {**expected_about(path), **own})
         for name, value in own.items():
             value[...] = stored[name]
 

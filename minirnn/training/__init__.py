@@ -5,14 +5,20 @@ until there is a reason to stop; `making.py` makes a model of the right shape, `
 changes the learning rate, `interrupting.py` finishes the step that is under way when somebody wants to stop.
 """
 
+from .checkpoint import load, load_state, save_state
+from .experiment import Experiment
+from .folder import run_experiment
 from .history import History
 from .loop import resume, train
 from .making import make_model
 from .progress import Progress
 from .saving import save_training
+from .presets import FIVE, PRESETS, preset
 from .schedules import Schedule
 from .state import Settings, TrainState, evaluate
 
 __all__ = [
-    "History", "Progress", "Schedule", "Settings", "TrainState", "evaluate", "make_model", "resume", "save_training", "train",
+    "FIVE", "PRESETS", "Experiment", "History", "Progress", "Schedule", "Settings", "TrainState", "evaluate", "load", "load_state",
+    "make_model", "preset", "resume", "run_experiment",
+    "save_state", "save_training", "train",
 ]

@@ -4,19 +4,16 @@ The file holds arrays and one text, `about`, which is JSON in bytes: nothing in 
 the older one when it is whole, so whoever is killed while writing loses only what happened since the last.
 """
 
-import json
-
 import numpy as np
 
-from ..architecture import architecture_of, build
-from ..arrays import read_array, read_arrays, read_headers, write_arrays
+from ..about import MODEL, TRAINING, about_array, expected_about, read_about
+from ..architecture import architecture_of
+from ..arrays import read_arrays, read_headers, write_arrays
+from ..model import Model
 from ..optim import OPTIMIZERS
 from ..tasks import TASKS, make_task
 from .history import History
 from .state import Settings, TrainState
-
-KIND, FORMAT = "minirnn training", 1
-MOST_ABOUT = 2**26              # bytes of the text: settings, and a line for each look at held-out sequences
 
 
 def save_state(state, path):
@@ -26,7 +23,7 @@ def save_state(state, path):
         ValueError: the model has parts of somebody's own. OSError: the file cannot be written; an older one stays whole.
     """
     history, optimizer = state.history, state.optimizer
-    about = {"kind": KIND, "format": FORMAT, "architecture": architecture_of(state.model), "task": described_task(state.task),
+    about = {"architecture": architecture_of(state.model), "task": described_task(state.task),
              "settings": state.settings.as_dict(), "optimizer": {**optimizer.settings(), "lr": state.base_lr},
              "n_updates": optimizer.n_updates, "step": state.step, "first_random": state.first_random, "random": state.random,
              "dropped": state.model.dropout and state.model.dropout.rng.bit_generator.state,
@@ -35,7 +32,7 @@ def save_state(state, path):
              "history": {"evaluations": history.evaluations, "seconds": history.seconds, "solved_at": history.solved_at,
                          "best_at": history.best_at, "stopped": history.stopped, "metrics": list(history.metrics)},
              "largest": list(state.largest), "carries": state.carried is not None}
-    arrays = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays_of(state),
+    arrays = {"about": about_array(TRAINING, **about), **arrays_of(state),
               "losses": np.array(history.losses, np.float64)}
     arrays |= {f"metric/{k}": np.array(values, np.float64) for k, values in enumerate(history.metrics.values())}
     write_arrays(path, arrays)
@@ -63,34 +60,33 @@ def load_state(path, task=None):
     Raises:
         OSError: there is no such file. ValueError: it is no such file, it is damaged, or it does not fit together.
     """
-    about = read_about(path, KIND)
+    about = read_about(path, TRAINING)
     try:
         return _loaded(path, about, task)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"{path} is damaged: its description does not fit together ({type(error).__name__}: {error})") from None
 
 
-def read_about(path, kind=None):
-    """The text `about` in a file of this kind, as a dict. OSError or ValueError, as for `load_state`."""
-    headers = read_headers(path)
-    if "about" not in headers or headers["about"].dtype != np.uint8 or len(headers["about"].shape) != 1:
-        raise ValueError(f"{path} holds arrays, but not the description of a training or a model that minirnn writes beside them")
-    if headers["about"].shape[0] > MOST_ABOUT:
-        raise ValueError(f"{path} has a description of {headers['about'].shape[0]:,} bytes, expected at most {MOST_ABOUT:,}")
-    try:
-        about = json.loads(read_array(path, "about").tobytes().decode())
-        found = about["kind"], about["format"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise ValueError(f"{path} has a description that cannot be read, expected one that minirnn wrote") from None
-    if kind is not None and found[0] != kind:
-        raise ValueError(f"{path} is a file of the kind {found[0]!r}, expected {kind!r}")
-    if found[1] != FORMAT:
-        raise ValueError(f"{path} is of format {found[1]!r}, this version of minirnn reads format {FORMAT}")
-    return about
+def load(path):
+    """A model from a file alone: one that `Model.save` wrote, or a checkpoint of a training.
+
+    Raises:
+        OSError: there is no such file. ValueError: it is no such file, it is damaged, or the model has parts of somebody's
+            own; then make it as it was made, and use `Model.load`.
+    """
+    about = read_about(path, MODEL, TRAINING)
+    if about["kind"] == TRAINING:
+        return load_state(path).model
+    if about.get("architecture") is None:
+        raise ValueError(f"{path} is of a model with parts of its own, which cannot be made from a file: make it, and use "
+                         f"model.load(path)")
+    model = Model.built(about["architecture"])
+    model.load(path)
+    return model
 
 
 def _loaded(path, about, task):
-    model = build(about["architecture"])
+    model = Model.built(about["architecture"])
     task = task if task is not None else _task(path, about["task"])
     kind = OPTIMIZERS[about["optimizer"].pop("name")]
     state = TrainState(model, task, Settings(**about["settings"]), optimizer=kind(**about["optimizer"]))
@@ -107,7 +103,7 @@ def _loaded(path, about, task):
     series = ["losses", *(f"metric/{k}" for k in range(len(history["metrics"])))]
     expected = {name: (a.shape, a.dtype) for name, a in places.items()}
     expected |= {name: ((state.step,), np.float64) for name in series}
-    stored = read_arrays(path, {"about": (read_headers(path)["about"].shape, np.uint8), **expected}, finite=False)
+    stored = read_arrays(path, {**expected_about(path), **expected}, finite=False)
     for name, a in places.items():
         if not np.isfinite(stored[name]).all():
             raise ValueError(f"{path} has numbers in {name} that are not finite")
