@@ -46,7 +46,7 @@ def interruptible():
     def unraisable(given):
         """Python drops an exception where none can be raised, as at the death of an object; the interruption is repeated."""
         if seen.received and issubclass(given.exc_type, KeyboardInterrupt):
-            threading.Timer(0.01, signal.raise_signal, [seen.received]).start()
+            threading.Timer(0.01, _send, [seen.received]).start()
         else:
             hook(given)
 
@@ -59,6 +59,14 @@ def interruptible():
         for number, handler in before.items():
             signal.signal(number, handler)
         sys.unraisablehook = hook
+
+
+def _send(number):
+    """A signal to the main thread, which it wakes if it waits for something."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident, number)
+    else:
+        signal.raise_signal(number)
 
 
 def handle(handler):
@@ -87,5 +95,5 @@ def leave_at_once_while_importing():
 
 
 def _leave(number, frame):
-    os.write(2, b"minirnn: interrupted before it began\n")
+    os.write(2, b"minirnn: interrupted\n")
     os._exit(128 + number)

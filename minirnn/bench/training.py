@@ -83,6 +83,7 @@ def training_step(cell="lstm", size="paper", *, task="parity", steps=5, seed=0):
 
     model.forward = forward
     made.loss, made.batch = partial(timed, "loss", made.loss), partial(timed, "data", made.batch)
-    train(model, made, steps=steps + 1, batch=size.B, rng=seed, callback=step_ends)
+    if train(model, made, steps=steps + 1, batch=size.B, rng=seed, callback=step_ends).interrupted:
+        raise KeyboardInterrupt("too few steps were timed")
     parts = {part: statistics.median(step[part] for step in spent[1:-1]) for part in spent[0]}
     return TrainingStep(cell, task, size, statistics.median(np.diff(ends).tolist()), **parts)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from .. import experiments
-from .common import OUT, add_command, save_figure
+from .common import OUT, add_command, check_figure, save_figure
 
 
 def add(commands):
@@ -20,13 +20,16 @@ def add(commands):
 
 
 def run(options):
+    figure = (options.out or OUT) / "lemma1.png" if options.out or not options.json else None
+    if figure:
+        check_figure(figure)
     result = experiments.lemma1(seed=options.seed, progress=lambda line: print(line, file=sys.stderr, flush=True))
     if options.json:
         print(json.dumps(result.as_dict(), indent=2))
     else:
         print_lemma1(result)
-    if options.out or not options.json:
-        save_figure("lemma1_figure", result, (options.out or OUT) / "lemma1.png", quiet=options.json)
+    if figure:
+        save_figure("lemma1_figure", result, figure, quiet=options.json)
 
 
 def print_lemma1(result):

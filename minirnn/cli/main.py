@@ -1,34 +1,63 @@
 """Where the command line starts: its grammar, its help, and what becomes of errors and interruptions."""
 
 import argparse
-import os
 import sys
 import textwrap
 
 from .. import __version__
+from ..interrupts import interruptible
 from . import bench, cells, demo, gradcheck, lemma1, tasks, train
+from .common import KEPT, in_words
+from .output import lasting
 
 COMMANDS = (demo, gradcheck, lemma1, train, cells, tasks, bench)
 
+READER_LEFT = 141               # the exit status of whatever is ended because nobody reads it
+
 
 def main(arguments=None):
-    """Run a command; returns the exit status: 0, 1 if a check failed, 2 for bad input, 130 if interrupted."""
-    for stream in (sys.stdout, sys.stderr):                     # equations have Greek letters; a pipe may not
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-    options = parser().parse_args(arguments)
-    try:
-        return options.run(options) or 0
-    except BrokenPipeError:                                     # whoever read the output has left: `... | head`
-        sys.stdout = open(os.devnull, "w")
-        return 1
-    except (ValueError, KeyError, TypeError, OSError, FloatingPointError) as error:
-        message = error.args[0] if isinstance(error, KeyError) else error
-        print(f"minirnn: {message}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("minirnn: interrupted", file=sys.stderr)
+    """Run a command.
+
+    Returns:
+        The exit status: 0, 1 if a check failed, 2 for bad input or results that could not be written where they should be,
+        130, 143 or 129 if it was ended by Ctrl-C, SIGTERM or SIGHUP.
+    """
+    KEPT.clear()
+    with lasting() as (out, err), interruptible() as ending:
+        try:
+            options = parser().parse_args(arguments)
+            out.goes_on = hasattr(options, "out") or any(getattr(options, name, None) for name in ("figure", "long"))
+            status = options.run(options) or 0
+            out.flush()
+        except SystemExit:                                      # --help, or a mistake that argparse has told
+            out.flush()
+            raise
+        except BaseException as error:
+            status = _status_of(error, ending, out)
+        if status == 130:                                       # as a command says that it was interrupted, by whatever
+            status = ending.status
+        if out.error and not out.left:
+            print(f"minirnn: the output could not be written: {in_words(out.error)}", file=err)
+        err.flush()
+        return 2 if KEPT.misplaced or out.error and not out.left else status
+
+
+def _status_of(error, ending, out):
+    """Say in one line what was wrong: the exit status. An error that is no fault of the user's comes through."""
+    if isinstance(error, KeyboardInterrupt) or ending.received:         # or what an interruption became on its way
+        print(f"minirnn: interrupted; {_what_is_kept()}", file=sys.stderr)
         return 130
+    if error is out.error:
+        return READER_LEFT
+    if not isinstance(error, (ValueError, KeyError, TypeError, OSError, FloatingPointError, MemoryError)):
+        raise error
+    few = "there is not enough memory: " if isinstance(error, MemoryError) else ""
+    print(f"minirnn: {few}{in_words(error)}", file=sys.stderr)
+    return 2
+
+
+def _what_is_kept():
+    return f"written before: {', '.join(map(str, KEPT.paths))}" if KEPT.paths else "nothing was written"
 
 
 def parser():

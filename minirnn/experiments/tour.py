@@ -47,5 +47,5 @@ def language_model(task, seed=0, callback=None):
     model = make_model(task, of["cell"], of["hidden"], rng=seed)
     history = train(model, task, steps=of["steps"], batch=of["batch"], lr=of["lr"], rng=seed, callback=callback)
     if history.interrupted:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("a network that is half trained is no result")
     return LanguageModel.of(task, model, history, start="The ")

@@ -60,18 +60,18 @@ def train_short_test_long(task, cell, *, length=None, multiples=MULTIPLES, n_hid
 
     Raises:
         KeyError, TypeError, ValueError: see `make_task`, `make_model` and `train`.
+        KeyboardInterrupt: the training was interrupted.
     """
     length = TRAINED_AT.get(task) if length is None else length
     multiples = [checks.positive_integer("multiples", k) for k in multiples]
     training_task = make_task(task, length=length)
     model = make_model(training_task, cell, n_hidden, rng=seed)
     history = train(model, training_task, steps=steps, batch=batch, lr=lr, until=until, rng=seed)
+    if history.interrupted:
+        raise KeyboardInterrupt("a network that is half trained is no result")
     long_task = make_task(task, length=max(multiples) * length)
     test = long_task.batch(np.random.default_rng(2**32 - 1), test_batch)
     curve = long_task.correct(model.forward(test.xs).outputs, test).mean(axis=1)
     return Trial(task=task, cell=cell, trained_at=length, steps=history.steps, solved=history.solved_at is not None,
                  accuracy={k: float(curve[:k * length].mean()) for k in multiples}, seed=seed,
                  seconds=history.seconds, curve=curve, model=model)
-
-
-# ---- Lemma 1, all of it ----------------------------------------------------------------------------------------------

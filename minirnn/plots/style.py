@@ -50,11 +50,20 @@ def figure(width, height):
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def save(figure, path, dpi=150):
-    """Write a figure to `path`; its ending says in which format, PNG without one. An older file stays whole until then."""
+def check_format(path):
+    """The format that the ending of `path` stands for, "png" without one; a ValueError if no figure can be written in it."""
+    from matplotlib.backend_bases import FigureCanvasBase
     extension = os.path.splitext(path)[1].lstrip(".").lower() or "png"
+    formats = FigureCanvasBase.get_supported_filetypes()
+    if extension not in formats:
+        raise ValueError(f"{path} ends in .{extension}, expected a figure's format: {', '.join(sorted(formats))}")
+    return extension
+
+
+def save(figure, path, dpi=150):
+    """Write a figure to `path`; its ending says in which format (see `check_format`). An older file stays whole until then."""
     content = io.BytesIO()
-    figure.savefig(content, format=extension, dpi=dpi, facecolor="white")
+    figure.savefig(content, format=check_format(path), dpi=dpi, facecolor="white")
     with replacing(path) as file:
         file.write(content.getvalue())
 
