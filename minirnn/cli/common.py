@@ -76,6 +76,11 @@ def save_figure(name, data, path, quiet=False):
     print(f"figure: {folder / path.name}", file=sys.stderr if quiet else sys.stdout)
 
 
+def guessing(frequency_bits):
+    """For the figure of a language model's training: what guessing reaches."""
+    return {"bits per character": (frequency_bits, "guessing by how frequent each character is")}
+
+
 def print_language_model(found):
     """How well a `LanguageModel` reads, and what it writes."""
     print(f"bits per character: validation {found.bits['validation']:.3f}, test {found.bits['test']:.3f} "

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..experiments.tour import LanguageModel
 from ..tasks import make_task
 from ..training import Progress, evaluate, make_model, save_training, train
-from .common import OUT, add_command, print_language_model, save_figure
+from .common import OUT, add_command, guessing, print_language_model, save_figure
 
 
 def add(commands):
@@ -65,7 +65,7 @@ def run(options):
         raise
     finally:
         if history is not None:
-            save(out, settings, model, history)
+            save(out, settings, model, history, guessing(task.frequency_bits("test")) if options.task == "text" else {})
     if history.interrupted:
         print(f"interrupted after {history.steps} steps; what was learned is kept")
         return 130
@@ -78,9 +78,9 @@ def run(options):
         print("on fresh sequences: " + ", ".join(f"{name} {value:.4f}" for name, value in numbers.items()))
 
 
-def save(out, settings, model, history):
+def save(out, settings, model, history, guesses):
     save_training(out, settings, model, history)
     if history.steps:
         title = f"{settings['cell']} with {settings['hidden']} units on {settings['task']} (T = {settings['length']})"
-        save_figure("training_figure", (title, history), out / "training.png")
+        save_figure("training_figure", (title, history, guesses), out / "training.png")
     print(f"weights and numbers: {out / 'model.npz'}, {out / 'training.json'}")

@@ -1,16 +1,19 @@
-"""Figures. matplotlib is imported here, and only when one is drawn.
+"""Figures. matplotlib is loaded here, and only when a figure is drawn.
 
-Every function returns a matplotlib `Figure`, which a notebook shows and `save` writes. What all figures share is in
-`style.py`; the other files are one subject each. A new figure is a function that takes plain data, and a line here.
+Every function returns a matplotlib `Figure`; `save` writes it, and in a notebook `show` adds the alternative text. What
+all figures share is in `style.py`; each other file has one subject. A new figure is a function that takes plain data, and
+a line here.
 """
 
 from .bench import bench_figure, long_figure
 from .lemma1 import accuracy_panel, amplitude_panel, attention_panel, fitted_panels, lemma1_figure
+from .showing import show
 from .style import FAINT, INK, STYLES, cell_style, check_format, figure, line_style, running_mean, save, tidy
 from .training import training_figure
+from .verdicts import verdicts_figure, verdicts_panel
 
 __all__ = [
     "FAINT", "INK", "STYLES", "accuracy_panel", "amplitude_panel", "attention_panel", "bench_figure", "cell_style",
-    "check_format", "figure", "fitted_panels", "lemma1_figure", "line_style", "long_figure", "running_mean", "save", "tidy",
-    "training_figure",
+    "check_format", "figure", "fitted_panels", "lemma1_figure", "line_style", "long_figure", "running_mean", "save", "show",
+    "tidy", "training_figure", "verdicts_figure", "verdicts_panel",
 ]
