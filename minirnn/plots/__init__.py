@@ -5,12 +5,13 @@ Every function returns a matplotlib `Figure`, which a notebook shows and `save` 
 """
 
 from .bench import bench_figure, long_figure
+from .course import beside, delay_line_figure, distance_figure, firmness_figure, singular_values_figure
 from .lemma1 import accuracy_panel, amplitude_panel, attention_panel, fitted_panels, lemma1_figure
-from .style import FAINT, INK, STYLES, cell_style, figure, line_style, running_mean, save, tidy
+from .style import FAINT, INK, STYLES, cell_style, figure, line_style, running_mean, save, show, tidy
 from .training import training_figure
 
 __all__ = [
-    "FAINT", "INK", "STYLES", "accuracy_panel", "amplitude_panel", "attention_panel", "bench_figure", "cell_style",
-    "figure", "fitted_panels", "lemma1_figure", "line_style", "long_figure", "running_mean", "save", "tidy",
-    "training_figure",
+    "FAINT", "INK", "STYLES", "accuracy_panel", "amplitude_panel", "attention_panel", "bench_figure", "beside", "cell_style",
+    "delay_line_figure", "distance_figure", "figure", "firmness_figure", "fitted_panels", "lemma1_figure", "line_style",
+    "long_figure", "running_mean", "save", "show", "singular_values_figure", "tidy", "training_figure",
 ]

@@ -5,6 +5,8 @@ and marker in every figure, chosen so that they can be told apart with any kind 
 Okabe & Ito 2008, "Color Universal Design").
 """
 
+import base64
+import html
 import importlib
 import io
 import os
@@ -48,6 +50,40 @@ def figure(width, height):
         importlib.import_module(backend.removeprefix("module://"))      # tells the notebook how to show a figure
     from matplotlib.figure import Figure
     return Figure(figsize=(width, height), layout="constrained")
+
+
+class Shown:
+    """A figure as a picture with words for who does not see it: what `show` returns."""
+
+    def __init__(self, png, alt):
+        self.png, self.alt = png, alt
+
+    def __repr__(self):
+        return f"Figure: {self.alt}"
+
+    def _repr_html_(self):
+        return (f"<img style='max-width: 100%; background: white' alt='{html.escape(self.alt, quote=True)}' "
+                f"src='data:image/png;base64,{base64.b64encode(self.png).decode()}'>")
+
+
+def show(figure, alt, dpi=100):
+    """A figure for a notebook, with its alternative text.
+
+    Args:
+        figure: a matplotlib `Figure`.
+        alt: what the picture shows, in a sentence or two: what is drawn, and what one sees in it.
+
+    Returns:
+        A `Shown`, which a notebook displays as an image.
+
+    Raises:
+        ValueError: alt is empty.
+    """
+    if not str(alt).strip():
+        raise ValueError("alt is empty, expected a sentence that says what the picture shows")
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    return Shown(content.getvalue(), str(alt).strip())
 
 
 def save(figure, path, dpi=150):
