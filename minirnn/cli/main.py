@@ -6,9 +6,9 @@ import sys
 import textwrap
 
 from .. import __version__
-from . import bench, cells, demo, gradcheck, lemma1, tasks, train
+from . import bench, cells, demo, gradcheck, lemma1, step, tasks, train
 
-COMMANDS = (demo, gradcheck, lemma1, train, cells, tasks, bench)
+COMMANDS = (demo, gradcheck, step, lemma1, train, cells, tasks, bench)
 
 
 def main(arguments=None):
