@@ -12,12 +12,12 @@ from .lemma1 import accuracy_panel, amplitude_panel, attention_panel, fitted_pan
 from .learning import courses_figure, positions_figure
 from .memories import powers_figure, reach_figure, vanishing_figure
 from .showing import show
-from .style import FAINT, INK, STYLES, cell_style, check_format, figure, line_style, running_mean, save, tidy
+from .style import FAINT, INK, ROLES, STYLES, cell_style, check_format, figure, line_style, running_mean, save, tidy
 from .training import training_figure
 from .verdicts import verdicts_figure, verdicts_panel
 
 __all__ = [
-    "FAINT", "INK", "STYLES", "accuracy_panel", "amplitude_panel", "attention_panel", "bench_figure", "beside", "cell_style",
+    "FAINT", "INK", "ROLES", "STYLES", "accuracy_panel", "amplitude_panel", "attention_panel", "bench_figure", "beside", "cell_style",
     "check_format", "courses_figure", "delay_line_figure", "distance_figure", "figure", "firmness_figure", "fitted_panels",
     "gates_figure", "lemma1_figure", "line_style", "long_figure", "positions_figure", "powers_figure", "reach_figure",
     "running_mean", "save", "show", "singular_values_figure", "tidy", "training_figure", "vanishing_figure", "verdicts_figure",
