@@ -9,7 +9,7 @@ from .attention import gates_figure, weights_figure
 from .bench import bench_figure, long_figure
 from .course import beside, delay_line_figure, distance_figure, firmness_figure, singular_values_figure
 from .lemma1 import accuracy_panel, amplitude_panel, attention_panel, fitted_panels, lemma1_figure
-from .learning import courses_figure, positions_figure
+from .learning import answers_figure, courses_figure, positions_figure, solved_figure
 from .memories import powers_figure, reach_figure, vanishing_figure
 from .showing import show
 from .style import FAINT, INK, ROLES, STYLES, cell_style, check_format, figure, line_style, running_mean, save, tidy
@@ -17,9 +17,9 @@ from .training import training_figure
 from .verdicts import verdicts_figure, verdicts_panel
 
 __all__ = [
-    "FAINT", "INK", "ROLES", "STYLES", "accuracy_panel", "amplitude_panel", "attention_panel", "bench_figure", "beside", "cell_style",
+    "FAINT", "INK", "ROLES", "STYLES", "accuracy_panel", "amplitude_panel", "answers_figure", "attention_panel", "bench_figure", "beside", "cell_style",
     "check_format", "courses_figure", "delay_line_figure", "distance_figure", "figure", "firmness_figure", "fitted_panels",
     "gates_figure", "lemma1_figure", "line_style", "long_figure", "positions_figure", "powers_figure", "reach_figure",
-    "running_mean", "save", "show", "singular_values_figure", "tidy", "training_figure", "vanishing_figure", "verdicts_figure",
+    "running_mean", "save", "show", "singular_values_figure", "solved_figure", "tidy", "training_figure", "vanishing_figure", "verdicts_figure",
     "verdicts_panel", "weights_figure",
 ]
