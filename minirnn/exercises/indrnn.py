@@ -85,7 +85,7 @@ def units_needed():
 
 
 def _flips():
-    """Whether a unit can keep its state at an input of 0 and turn it over at 1: then the sign of dh'/dh must depend on the input."""
+    """Whether a unit can keep its state at 0 and turn it over at 1: the sign of dh'/dh would have to depend on the input."""
     cell = make_cell("indrnn", n_in=1, n_hidden=50, activation="tanh", dtype="float64")
     rng = np.random.default_rng(0)
     for name in ("W", "u", "b"):
@@ -98,8 +98,8 @@ def _flips():
 EXERCISES = [
     Number(
         "07.1", "How long a unit remembers",
-        "A unit has the recurrent weight u = 0.99, and its relu lets everything through. After how many steps is half of what it held "
-        "left? (A fraction is fine.)",
+        "A unit has the recurrent weight u = 0.99, and its relu lets everything through. After how many steps is half of "
+        "what it held left? (A fraction is fine.)",
         answer=lambda: float(np.log(0.5) / np.log(U)),
         slips=[Slip(lambda: 1 / (1 - U), "That is when 1/e, some 37%, is left. Asked is one half."),
                Slip(lambda: 0.5 / (1 - U), "It does not fall in a straight line: each step multiplies what is left.")],
@@ -110,18 +110,19 @@ EXERCISES = [
         "closed_form(u, ys): return dys (T,), the gradient of every y_t, and du, a number.",
         truth=_closed_form, returns=("dys", "du"),
         probes={"one step": _pushes(1), "three steps": _pushes(3), "twelve steps": _pushes(12)},
-        slips=[Slip(_last_state_alone, "dys is right. du is the last step's share alone: u acted in every step before it as well."),
-               Slip(lambda u, ys: (_chain(u, ys)[1][::-1], _chain(u, ys)[2]), "du is right. dys is the right way up for time that runs "
-                                                                             "backward: who is multiplied with u more often, the first "
-                                                                             "or the last?"),
+        slips=[Slip(_last_state_alone, "dys is right. du is the last step's share alone: u acted in every step before it as "
+                                       "well."),
+               Slip(lambda u, ys: (_chain(u, ys)[1][::-1], _chain(u, ys)[2]),
+                    "du is right. dys is the right way up for time that runs backward: who is multiplied with u more often, "
+                    "the first or the last?"),
                Slip(_one_power_more, "du is right. dys has one factor u too many, everywhere: y_T stands in h_T itself.")],
         hints=["Write h_3 as a sum: y_3 + u y_2 + u² y_1. What is its derivative with respect to y_1? In general, to y_t?",
                "And with respect to u? y_3 does not have it, u y_2 once, u² y_1 twice.",
                "np.arange(T)[::-1] counts T − 1, ..., 1, 0: the power of u at each step."]),
     Number(
         "07.3", "How near to 1",
-        "Images of 784 pixels are read a pixel a step. By how much may u exceed 1, if a gradient that goes back through all 784 steps is "
-        "at most to double? Hand in u − 1.",
+        "Images of 784 pixels are read a pixel a step. By how much may u exceed 1, if a gradient that goes back through all "
+        "784 steps is at most to double? Hand in u − 1.",
         answer=lambda: recurrent_bounds(PIXELS)[1] - 1,
         slips=[Slip(lambda: recurrent_bounds(PIXELS)[1], "That is u. Asked is by how much it exceeds 1."),
                Slip(lambda: 2 / PIXELS, "(1 + y)^784 is not 1 + 784 y: it grows faster."),
@@ -137,29 +138,31 @@ EXERCISES = [
                "u has one column and da has many: a weight that acted in every column gets a sum over them, as a bias does."]),
     Prediction(
         "07.5", "How many units count",
-        "An IndRNN of 32 units has learned to tell sequences of more than 25 steps from shorter ones, without a mistake. We silence units "
-        "at the head, those with the smallest |u| first. How many must stay for the answers to stay as good?",
+        "An IndRNN of 32 units has learned to tell sequences of more than 25 steps from shorter ones, without a mistake. We "
+        "silence units at the head, those with the smallest |u| first. How many must stay for the answers to stay as good?",
         answer=units_needed, within=1.5,
         told="All others had forgotten the beginning long before the end.",
-        hints=["What is left, after 25 steps, in a unit with u = 0.8?", "And how many of 32 numbers between 0 and 1 are above 0.97?"]),
+        hints=["What is left, after 25 steps, in a unit with u = 0.8?",
+            "And how many of 32 numbers between 0 and 1 are above 0.97?"]),
     Prediction(
         "07.6", "Wide and alone",
-        "An Elman network of 32 units learns the parity of up to 10 bits in a few hundred updates: is the number of ones so far odd? "
-        "What does a single layer of 256 independent units learn?",
+        "An Elman network of 32 units learns the parity of up to 10 bits in a few hundred updates: is the number of ones so "
+        "far odd? What does a single layer of 256 independent units learn?",
         answer=_flips,
-        options={"it learns it, too": "More units are no help if none of them can do its part: a unit's u has one sign, whatever the input.",
-                 "it learns it, if only with more units": "More units are no help if none of them can do its part: a unit's u has one sign, "
-                                                          "whatever the input.",
-                 "it is never right beyond the first few bits": "At a 0 the state must be kept, at a 1 turned over. But a unit's dh'/dh has "
-                                                                "the sign of its u, whatever the input."},
+        options={"it learns it, too": "More units are no help if none of them can do its part: a unit's u has one sign, "
+                                      "whatever the input.",
+                 "it learns it, if only with more units": "More units are no help if none of them can do its part: a unit's "
+                                                          "u has one sign, whatever the input.",
+                 "it is never right beyond the first few bits": "At a 0 the state must be kept, at a 1 turned over. But a "
+                                                                "unit's dh'/dh has the sign of its u, whatever the input."},
         after="To turn over depends on input and state together; a single layer of independent units keeps these two apart.",
-        hints=["What must become of a unit's state at the bit 0? And at the bit 1?", "By which factor does h act on h' at each, and what "
-               "is its sign?"]),
+        hints=["What must become of a unit's state at the bit 0? And at the bit 1?",
+            "By which factor does h act on h' at each, and what is its sign?"]),
     Backward(
         "07.7", "Two layers and a shortcut",
-        "Two layers, the second with a residual connection: g' = tanh(W x + u ⊙ g + b), k' = tanh(V g' + s ⊙ k + c), h' = g' + k'. What "
-        "follows reads h'; the layers themselves read only their own old states g and k. The state is (h, g, k). Return "
-        "dx, (dh, dg, dk).",
+        "Two layers, the second with a residual connection: g' = tanh(W x + u ⊙ g + b), k' = tanh(V g' + s ⊙ k + c), h' = g' "
+        "+ k'. What follows reads h'; the layers themselves read only their own old states g and k. The state is (h, g, k). "
+        "Return dx, (dh, dg, dk).",
         step=residual_step, n_in=3, n_hidden=4, state_names=("h", "g", "k"),
         params={"W": (4, 3), "u": (4, 1), "b": (4, 1), "V": (4, 4), "s": (4, 1), "c": (4, 1)},
         after="The 1 of the shortcut is why twenty such layers can be trained: it takes the gradient down past all of them.",

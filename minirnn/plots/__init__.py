@@ -17,9 +17,9 @@ from .training import training_figure
 from .verdicts import verdicts_figure, verdicts_panel
 
 __all__ = [
-    "FAINT", "INK", "ROLES", "STYLES", "accuracy_panel", "amplitude_panel", "answers_figure", "attention_panel", "bench_figure", "beside", "cell_style",
-    "check_format", "courses_figure", "delay_line_figure", "distance_figure", "figure", "firmness_figure", "fitted_panels",
-    "gates_figure", "lemma1_figure", "line_style", "long_figure", "positions_figure", "powers_figure", "reach_figure",
-    "running_mean", "save", "show", "singular_values_figure", "solved_figure", "tidy", "training_figure", "vanishing_figure", "verdicts_figure",
-    "verdicts_panel", "weights_figure",
+    "FAINT", "INK", "ROLES", "STYLES", "accuracy_panel", "amplitude_panel", "answers_figure", "attention_panel", "bench_figure",
+    "beside", "cell_style", "check_format", "courses_figure", "delay_line_figure", "distance_figure", "figure",
+    "firmness_figure", "fitted_panels", "gates_figure", "lemma1_figure", "line_style", "long_figure", "positions_figure",
+    "powers_figure", "reach_figure", "running_mean", "save", "show", "singular_values_figure", "solved_figure", "tidy",
+    "training_figure", "vanishing_figure", "verdicts_figure", "verdicts_panel", "weights_figure",
 ]

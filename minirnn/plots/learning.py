@@ -5,7 +5,8 @@ import numpy as np
 from ..cells import CELLS
 from .style import FAINT, INK, figure, line_style, running_mean, tidy
 
-LOOKS = (("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"), (INK, (0, (5, 1))), ("#E69F00", (0, (3, 1, 1, 1))))
+LOOKS = (("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"), (INK, (0, (5, 1))),
+         ("#E69F00", (0, (3, 1, 1, 1))))
 
 
 def courses_figure(panels, *, ylabel="loss", guessing=None, width=None, log=True, looks=None):
@@ -26,15 +27,17 @@ def courses_figure(panels, *, ylabel="loss", guessing=None, width=None, log=True
         for number, (label, losses) in enumerate(courses.items()):
             axes.plot(*running_mean(losses, window), linewidth=2, label=label, **_look(label, number, looks))
         if guessing and title in guessing:
-            axes.axhline(guessing[title], color=FAINT, linewidth=0.9, label="guessing", zorder=0)
+            axes.axhline(guessing[title], color=FAINT, linewidth=0.9, label="guessing", zorder=1)
         if log:
             axes.set_yscale("log")
-        axes.legend(frameon=False, fontsize=9)
         tidy(axes, title, "training step", f"{ylabel} (mean over {window} batches)" if axes is axes_of[0] else None)
+    entries = {label: handle for axes in axes_of for handle, label in zip(*axes.get_legend_handles_labels())}
+    fig.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(len(entries), 5), frameon=False,
+               fontsize=9)
     return fig
 
 
-def positions_figure(curves, title, *, xlabel="position in the sequence", guessing=0.5, trained_at=None, looks=None, guess=None):
+def positions_figure(curves, title, *, xlabel="position in the sequence", guessing=0.5, trained_at=None, looks=None):
     """The share of right answers at each position of a sequence.
 
     Args:
@@ -42,20 +45,17 @@ def positions_figure(curves, title, *, xlabel="position in the sequence", guessi
         guessing: the share that guessing gets right.
         trained_at: the last position of the sequences of training; everything up to there is shaded.
         looks: see `courses_figure`.
-        guess: (position, share, label) of somebody's prediction, drawn as a star.
     """
     fig = figure(8.2, 3.5)
     axes = fig.subplots()
     longest = max(map(len, curves.values()))
     if trained_at:
-        axes.axvspan(0.5, trained_at + 0.5, color="#eeeeee", linewidth=0)
+        axes.axvspan(0.5, trained_at + 0.5, color="#eeeeee", linewidth=0, zorder=-1)
         axes.text(0.5 + trained_at / 2, 0.02, "trained here", ha="center", fontsize=8.5, color="#555555")
-    axes.axhline(guessing, color=FAINT, linewidth=0.9, label="guessing", zorder=0)
+    axes.axhline(guessing, color=FAINT, linewidth=0.9, label="guessing", zorder=1)
     for number, (label, shares) in enumerate(curves.items()):
-        axes.plot(np.arange(1, len(shares) + 1), shares, marker="os^DvP"[number % 6], markersize=4.5, linewidth=1.8, label=label,
-                  **_look(label, number, looks))
-    if guess:
-        axes.plot(guess[0], guess[1], "k*", markersize=12, label=guess[2], clip_on=False)
+        axes.plot(np.arange(1, len(shares) + 1), shares, marker="os^DvP"[number % 6], markersize=4.5, linewidth=1.8,
+                  label=label, **_look(label, number, looks))
     axes.set_ylim(0, 1.04)
     axes.set_xlim(0.5, longest + 0.5)
     axes.legend(frameon=False, fontsize=9, loc="center right" if guessing < 0.4 else "lower left")
@@ -83,7 +83,8 @@ def answers_figure(panels):
         axes.plot(ends, ends, color=FAINT, linewidth=1, label="right")
         slope, start = np.polyfit(right, said, 1)
         axes.scatter(right, said, s=9, color="#0072B2", alpha=0.6, linewidths=0, label="a sequence")
-        axes.plot(ends, slope * np.array(ends) + start, color="#D55E00", linestyle="--", linewidth=1.6, label=f"slope {slope:.2f}")
+        axes.plot(ends, slope * np.array(ends) + start, color="#D55E00", linestyle="--", linewidth=1.6,
+                  label=f"slope {slope:.2f}")
         axes.legend(frameon=False, fontsize=9, loc="upper left")
         tidy(axes, title, "right answer", "the network's answer" if axes is axes_of[0] else None)
     return fig

@@ -71,5 +71,6 @@ def reach_figure(sizes, weights, *, marked=()):
         axes.get_yticklabels()[row].set_fontweight("bold")
     steps = np.arange(0, shown.shape[1], 10)
     axes.set_xticks(shown.shape[1] - 1 - steps, steps)
-    tidy(axes, "How much of an input a unit still holds at the end (share of its best)", "how many steps ago the input was read", "unit, by its weight u")
+    tidy(axes, "How much of an input a unit still holds at the end (share of its best)",
+         "how many steps ago the input was read", "unit, by its weight u")
     return fig

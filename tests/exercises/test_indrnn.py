@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from minirnn.exercises import indrnn
-from minirnn.exercises.catalogue import EXERCISES
 from exercises.answers import revealed, told, written
 
 
@@ -127,8 +126,3 @@ def test_two_layers_and_a_shortcut_from_blank():
 def test_a_mistake_in_two_layers_is_told_by_what_it_makes_wrong(old, new, words):
     feedback = told("07.7", written(RESIDUAL, old, new))
     assert feedback.status == "wrong" and words in str(feedback).partition("wrong")[2], str(feedback)
-
-
-def test_there_is_a_backward_pass_from_blank_before_the_hard_one():
-    assert [number for number in EXERCISES if number[:2] == "07" and EXERCISES[number].kind == "a backward pass from blank"] == [
-        "07.4", "07.7"]

@@ -129,7 +129,8 @@ def test_the_broken_backward_pass_is_wrong_twice_and_right_once_both_are_mended(
     for source in (BROKEN, first, second):
         feedback = told("06.6", written(source))
         assert feedback.status == "wrong" and "Line" in str(feedback), str(feedback)
-        assert "1 - alpha)" not in str(feedback).replace("dlog_a * alpha * (1 - alpha)", "") and "dl_new * (1 - w)" not in str(feedback)
+        said = str(feedback).replace("dlog_a * alpha * (1 - alpha)", "")
+        assert "1 - alpha)" not in said and "dl_new * (1 - w)" not in said
     assert told("06.6", written(first.replace("dlog_a * alpha * (1 - alpha)", "dlog_a * (1 - alpha)")))
 
 

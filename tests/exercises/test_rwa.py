@@ -41,7 +41,8 @@ def test_one_step_of_the_average(old, new, words):
 
 
 def test_a_step_that_overflows_is_wrong_for_large_logits_and_says_what_came_out():
-    naive = written("def average(v, l, z, a):\n    d = np.exp(l) + np.exp(a)\n    return v + np.exp(a) / d * (z - v), np.log(d)\n")
+    body = "    d = np.exp(l) + np.exp(a)\n    return v + np.exp(a) / d * (z - v), np.log(d)\n"
+    naive = written("def average(v, l, z, a):\n" + body)
     with np.errstate(all="ignore"):
         feedback = told("04.2", naive)
     assert feedback.status == "wrong" and "has NaN or infinity in it" in str(feedback)
@@ -115,8 +116,8 @@ def test_a_mistake_in_it_is_told_by_place_and_not_by_what_belongs_there(old, new
     assert feedback.status == "wrong" and words in str(feedback), str(feedback)
     exercise = EXERCISES["04.5"]
     cell = FunctionCell(exercise.step, answer, exercise.params, n_in=3, n_hidden=4, state_names=exercise.state_names)
-    findings = gradcheck(cell, method="complex").diagnosis.findings
-    assert not any(finding.code and finding.sentence in str(feedback) for finding in findings) and "belongs," not in str(feedback)
+    sentences = [finding.sentence for finding in gradcheck(cell, method="complex").diagnosis.findings if finding.code]
+    assert not any(sentence in str(feedback) for sentence in sentences) and "belongs," not in str(feedback)
 
 
 def test_which_task_needs_recurrent_weights():
