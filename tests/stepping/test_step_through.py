@@ -11,7 +11,7 @@ from minirnn.stepping.one_step import Passage, StepThrough
 from minirnn.stepping.reading import graph_of, noted_as
 from minirnn.stepping.text import WIDTH
 
-T, D, H, B = 4, 3, 4, 2
+T, D, H, B = 3, 3, 3, 2
 
 
 def passage_of(name, options, loss="every", n_in=D, dhs=None):
