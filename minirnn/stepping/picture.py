@@ -229,7 +229,7 @@ class Builder:
                     shared = set.intersection(*(reads[box] for box in boxes))
                     saved = len(shared) * size - len(shared) - size
                     again = any(self.nodes[source].kind == "meeting" for source in shared)
-                    if len(shared) > 1 and saved > max(score, 0 if again else -1):
+                    if len(shared) > 1 and saved >= max(score, 1 if again else 0):
                         best, score = (shared, boxes), saved
             if best is None:
                 return
@@ -277,7 +277,7 @@ def picture_of(graph: Graph, cell, title, gradients=None):
     """
     builder = Builder(graph, cell.n_hidden, gradients)
     lanes = builder.build(cell.state_names)
-    lines = [f"{value.name} = {builder.writer.symbols(value)}" for value in graph.named
+    lines = [f"{value.name} = {'1' if value.role == 'fixed' else builder.writer.symbols(value)}" for value in graph.named
              if not value.inner and (value.role in ("", "fixed")) and value.name]
     return Picture(title, builder.nodes, builder.edges, lanes, lines, _in_words(builder, lanes, title))
 
