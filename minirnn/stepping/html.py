@@ -33,7 +33,7 @@ padding-left:1.2em;text-indent:-1.2em;overflow-wrap:anywhere}
 .mr-step .mr-terms{border-collapse:collapse;margin:.15em 0 .15em 1.2em;width:calc(100% - 1.2em)}
 .mr-step .mr-terms td{padding:0 .6em 0 0;border:0;vertical-align:top;background:#fff;text-align:left}
 .mr-step .mr-terms td:first-child{white-space:nowrap;text-align:right;width:5em}
-.mr-step .mr-terms td:nth-child(2){width:64px}
+.mr-step .mr-terms td:nth-child(2){width:68px}
 .mr-step .mr-bar{display:inline-block;height:.6em;background:GRADIENT;border-radius:2px;min-width:1px;vertical-align:middle}
 .mr-step .mr-block{margin-bottom:.45em}.mr-step .mr-block:last-child{margin-bottom:0}
 .mr-step .mr-input{color:INPUT}.mr-step .mr-state{color:STATE}.mr-step .mr-gate{color:GATE}.mr-step .mr-value{color:VALUE}
@@ -219,8 +219,11 @@ class Page:
         outside = [f"[{term.via}]" for term in gradient.terms if not term.symbols]
         symbols = symbols_of(gradient)
         whole = f" = {self._text(joined(outside, symbols))}" if symbols else ""
+        if gradient.role in ("x", "terms"):
+            added = " + ".join(self._number(term.value, GUARDED if k else PLAIN) for k, term in enumerate(gradient.terms))
+            return f'<div class="mr-block"><div class="mr-m">{name}{whole} = {added} = {total}</div>{products}</div>'
         rows = "".join(f'<tr><td>{self._number(term.value)}</td><td aria-hidden="true"><span class="mr-bar" style="width:'
-                       f'{self._number(60 * min(1.0, abs(term.value) / self.largest), COUNT)}px"></span></td><td class="mr-m">'
+                       f'{self._number(56 * min(1.0, abs(term.value) / self.largest), COUNT)}px"></span></td><td class="mr-m">'
                        f'{self._text(term.via)}{self._from(term)}</td></tr>' for term in gradient.terms)
         added = " + ".join(self._number(term.value, GUARDED if k else PLAIN) for k, term in enumerate(gradient.terms))
         return (f'<div class="mr-block"><div class="mr-m">{name}{whole}</div><table class="mr-terms"><tbody>{rows}</tbody></table>'
