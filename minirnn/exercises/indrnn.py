@@ -141,9 +141,10 @@ EXERCISES = [
         "An IndRNN of 32 units has learned to tell sequences of more than 25 steps from shorter ones, without a mistake. We "
         "silence units at the head, those with the smallest |u| first. How many must stay for the answers to stay as good?",
         answer=units_needed, within=1.5,
-        told="All others had forgotten the beginning long before the end.",
-        hints=["What is left, after 25 steps, in a unit with u = 0.8?",
-            "And how many of 32 numbers between 0 and 1 are above 0.97?"]),
+        told="Counting takes one number. The other units have fallen silent: their relu lets nothing through any more, and no "
+             "gradient either.",
+        hints=["How many numbers does it take to count?", "What becomes of a relu unit whose pre-activation has fallen below 0 at "
+                                                         "every step, and what of its gradient?"]),
     Prediction(
         "07.6", "Wide and alone",
         "An Elman network of 32 units learns the parity of up to 10 bits in a few hundred updates: is the number of ones so "

@@ -138,8 +138,7 @@ EXERCISES = [
                     "There is no discount in it: these are the weights of an RWA."),
                Slip(_with_own_discount, "Nearly: a value is not discounted in its own step, but from the next one on."),
                Slip(_not_shared_out, "These are in the right proportion, but the weights of an average add up to 1.")],
-        after="Each column of the notebook's figure is one such vector; read from the bottom up it shows how a value is "
-              "forgotten.",
+        after="The rows of the tables in section 1 are made of such numbers, one row for each step.",
         hints=["Follow the value of step s: it is paid attention[s] in step s. What happens to it in step s + 1, and so on "
                "to the end?",
                "The product gamma[s + 1] gamma[s + 2] ... gamma[T − 1], times attention[s]. What is it for the last step, s "

@@ -85,7 +85,7 @@ def test_how_many_units_count_is_found_by_silencing_those_of_a_trained_network()
     assert (model.params["head.W"] == before).all()
     assert revealed("07.5", needed)
     feedback = revealed("07.5", 32)
-    assert not feedback and "forgotten the beginning" in str(feedback)
+    assert not feedback and "fallen silent" in str(feedback)
 
 
 def test_parity_needs_a_sign_that_depends_on_the_input():
