@@ -30,6 +30,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CELLS", "TASKS", "Adam", "BatchNorm", "Cell", "Dropout", "Embedding", "FunctionCell", "History", "Linear",
     "Memo", "Model", "OneHot", "Parameters", "RMSProp", "Run", "SGD", "Stack", "clip_by_element", "clip_by_norm",
-    "describe", "draw", "draw_shapes", "draw_unrolled", "evaluate", "gradcheck", "make_cell", "make_model", "make_task", "mean_squared_error",
-    "recurrent_bounds", "sigmoid_cross_entropy", "softmax_cross_entropy", "step_through", "train", "unroll",
+    "describe", "draw", "draw_shapes", "draw_unrolled", "evaluate", "gradcheck", "make_cell", "make_model",
+    "make_task", "mean_squared_error", "recurrent_bounds", "sigmoid_cross_entropy", "softmax_cross_entropy",
+    "step_through", "train", "unroll",
 ]
