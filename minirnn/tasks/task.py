@@ -203,6 +203,11 @@ class Task:
                             for batch in batches))
 
 
+    def report(self, model):
+        """What else there is to say of a trained model, as text: nothing, for most tasks."""
+        return ""
+
+
 def _positions(batch):
     return len(batch.xs), np.shape(batch.xs)[-1]
 

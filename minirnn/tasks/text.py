@@ -1,5 +1,6 @@
 """Read a text one character at a time and guess the next. The measure is bits per character."""
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,10 @@ class Text(Task):
         """Bits per character of the best guess without memory: the frequencies of the training text."""
         counts = 1 + np.bincount(self.split("train"), minlength=self.n_symbols)        # 1: none is impossible
         return float(-np.log2(counts / counts.sum())[self.split(split)].mean())
+
+    def report(self, model):
+        """Some of what the model writes."""
+        return "it writes:\n" + textwrap.indent(self.sample(model, 300, temperature=0.7), "  | ", lambda line: True)
 
     def encode(self, text):
         """A string as codes (T,); ValueError for a character that the text does not have."""
