@@ -198,10 +198,16 @@ def spread(values, form):
 
 def read_curve(folder):
     """The course of an experiment, from its folder: name -> array, with "step"."""
-    path = Path(folder) / CURVE
+    return read_points(Path(folder) / CURVE)
+
+
+def read_points(path):
+    """A curve from a CSV file: name -> array, with "step". OSError, or ValueError with the path."""
     with open(path, encoding="utf-8", newline="") as file:
-        head, *rows = csv.reader(file)
+        rows = list(csv.reader(file))
     try:
-        return dict(zip(head, np.array(rows, float).reshape(-1, len(head)).T))
-    except ValueError:
-        raise ValueError(f"{path} is damaged: expected a row of numbers below {', '.join(head)} in each line") from None
+        head, *numbers = rows
+        points = dict(zip(head, np.array(numbers, float).reshape(-1, len(head)).T))
+        return {"step": points.pop("step"), **points}
+    except (ValueError, KeyError):
+        raise ValueError(f"{path} is damaged: expected columns of numbers, with the steps among them") from None
