@@ -72,6 +72,3 @@ def train_short_test_long(task, cell, *, length=None, multiples=MULTIPLES, n_hid
     return Trial(task=task, cell=cell, trained_at=length, steps=history.steps, solved=history.solved_at is not None,
                  accuracy={k: float(curve[:k * length].mean()) for k in multiples}, seed=seed,
                  seconds=history.seconds, curve=curve, model=model)
-
-
-# ---- Lemma 1, all of it ----------------------------------------------------------------------------------------------
