@@ -25,7 +25,7 @@ class Size(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """Bytes that `unroll` keeps of each step, per unit and column: for the states, the memo, and outputs that are not states."""
+    """Bytes that `unroll` keeps of each step, per unit and column: states, memo, and outputs that are not states."""
 
     states: int
     memo: int

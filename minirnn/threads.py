@@ -24,9 +24,9 @@ from pathlib import Path
 
 import numpy as np
 
-SMALL = 2**22           # up to so many multiplications in a product, one thread is as good as several
-COLUMNS = 40            # a share has at least so many columns, or its products would be too narrow to be fast
-LENGTH = 10_000         # and its arrays so many numbers, or its threads would wait for the interpreter most of the time
+SMALL = 2**22           # up to this many multiplications in a product, one thread is as good as several
+COLUMNS = 40            # a share has at least this many columns, or its products would be too narrow to be fast
+LENGTH = 10_000         # and arrays of this many numbers, or its thread would wait for the interpreter most of the time
 
 
 @functools.cache

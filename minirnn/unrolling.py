@@ -28,7 +28,7 @@ from .threads import n_shares, threads_for, workers
 
 CHUNK = 2**20       # K steps are those whose pre-activations are this many numbers: they fit the cache, and make large products
 
-FLUSH = 32          # after so many steps back in time, gradients that are about to become subnormal are set to zero
+FLUSH = 32          # after this many steps back in time, gradients that are about to become subnormal are set to zero
 
 # The GNU C library returns large freed blocks to the operating system, which has to clear them before anybody gets them
 # again. One step of an LSTM would pay for that a dozen times. But the library raises its threshold for "large" to the size of
