@@ -1,6 +1,6 @@
 """How much memory a run takes, and whether the machine has it.
 
-What backward needs of every step is kept from forward, so most of it grows with T (see `unrolling.py`).
+The forward pass keeps what the backward pass needs of every step, so most of the memory grows with T (see `unrolling.py`).
 """
 
 import math
@@ -25,7 +25,7 @@ class Size(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """Bytes that `unroll` keeps of each step, per unit and column: of the states, the memo, and outputs that are no states."""
+    """Bytes that `unroll` keeps of each step, per unit and column: states, memo, and outputs that are not states."""
 
     states: int
     memo: int
@@ -35,7 +35,7 @@ class Kept(NamedTuple):
 def kept(name, **options):
     """What `unroll` keeps of a cell in float32: a `Kept`. For an LSTM, h and c, five gates, and no outputs: 28 bytes.
 
-    It is seen in one step of the cell with one unit and one column.
+    Measured on one step of a cell with one unit and one column.
     """
     cell = make_cell(name, 1, 1, **options)
     wx, = cell.input_terms(np.zeros((1, 1, 1), cell.dtype))
@@ -46,7 +46,7 @@ def kept(name, **options):
 
 
 def memory_estimate(name, size, segment=None):
-    """Bytes that running a cell forward and backward in float32 needs, with inputs, outputs and their gradients.
+    """The bytes that a cell needs to run forward and backward in float32, with inputs, outputs and their gradients.
 
     Args:
         name: a key of `CELLS`.
@@ -59,26 +59,26 @@ def memory_estimate(name, size, segment=None):
 
 
 def kept_bytes(name, size, segment):
-    """Bytes that `unroll` keeps of a whole run from forward to backward."""
+    """The bytes that `unroll` keeps from forward to backward, for a whole run."""
     T, B, _, H = size
     states, memo, outs = kept(name)
     if segment is None or segment >= T:
         return H * B * ((states + memo + outs) * T + states) + T * object_bytes(name)
-    n_segments = -(-T // segment)                               # and the outputs, since h is not kept for all steps
+    n_segments = -(-T // segment)                               # here outputs are kept apart, since h is not kept for all steps
     arrays = H * B * ((outs or 4) * T + (states + memo) * segment + states * (n_segments + 1))
     return arrays + segment * object_bytes(name)
 
 
 def object_bytes(name):
-    """About what Python's own objects take for each step, beside the numbers: a memo, and an array for each name in it."""
+    """About how many bytes Python's objects take for each step, besides the numbers: a memo, and an array for each name."""
     n_arrays = kept(name).memo // 4
     return 400 + 130 * n_arrays if n_arrays else 160
 
 
 def work_bytes(name, size, segment):
-    """At most what a run works in, which does not grow with T: some arrays of K steps, and some of the parameters' size."""
+    """An upper bound of a run's work space, which does not grow with T: arrays of K steps, and of the parameters' size."""
     n_steps = max(1, min(segment or size.T, CHUNK // (4 * size.H * size.B)))
-    n_shares = blas_threads() or 1                              # at most; each has gradients of its own
+    n_shares = blas_threads() or 1                              # an upper bound; each share has gradients of its own
     return 16 * n_steps * max(size.H, size.D) * size.B * 4 + (3 + n_shares) * _parameter_bytes(name, size) + 2**19
 
 
@@ -89,7 +89,7 @@ def _parameter_bytes(name, size):
 
 
 def machine_memory():
-    """Bytes of memory that this machine has; None where Python cannot say."""
+    """The machine's memory in bytes; None if Python cannot tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -97,7 +97,7 @@ def machine_memory():
 
 
 def check_memory(name, size, segment=None):
-    """The `memory_estimate`; a ValueError that gives it and says what would fit, if that is more than the machine has."""
+    """Returns the `memory_estimate`. If the machine has less, ValueError gives the estimate and says what would fit."""
     size = Size(*size)
     needed, there = memory_estimate(name, size, segment), machine_memory()
     if there is None or needed <= there:
