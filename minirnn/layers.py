@@ -36,7 +36,7 @@ class Layer:
 
     def check(self, xs):
         """xs as a (T, n_in, B) array of the layer's dtype; TypeError or ValueError if that is impossible."""
-        xs = np.asarray(xs)
+        xs = checks.array("xs", xs)
         if xs.ndim != 3 or xs.shape[1] != self.n_in or not xs.size:
             raise ValueError(f"xs has shape {xs.shape}, expected (T, {self.n_in}, batch) with at least one step and one "
                              f"column")
@@ -85,7 +85,7 @@ class OneHot(Layer):
 
     def check(self, xs):
         """xs as a (T, B) array of symbols; TypeError or ValueError if that is impossible."""
-        xs = np.asarray(xs)
+        xs = checks.array("xs", xs)
         if xs.dtype.kind not in "iu":
             raise TypeError(f"xs has dtype {xs.dtype}, expected integers (the symbols' indices)")
         if xs.ndim != 2 or not xs.size:

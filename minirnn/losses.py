@@ -7,7 +7,7 @@ Each is called as `loss(outputs, targets, weights=None)` and returns `(value, do
 - weights: (T, B), how much each position counts; by default all count the same. The value is the weighted mean over
   positions; for the cross-entropies it is in nats.
 
-ValueError is raised if targets or weights do not fit the outputs, TypeError if targets are of the wrong kind.
+ValueError is raised if targets or weights do not fit the outputs, TypeError if one of them is of the wrong kind.
 """
 
 import numpy as np
@@ -18,6 +18,7 @@ from .activations import sigmoid, softplus
 
 def mean_squared_error(outputs, targets, weights=None):
     """The mean of (y − t)² over positions and outputs. Its gradient is 2(y − t), divided by their number."""
+    outputs = _checked(outputs)
     targets = checks.floats("targets", targets, outputs.dtype, outputs.shape, "T, outputs, batch")
     error = outputs - targets
     return _mean(error**2, 2 * error, weights)
@@ -28,6 +29,7 @@ def sigmoid_cross_entropy(outputs, targets, weights=None):
 
     Computed as log(1 + e^y) − t y, which is equal and finite for every y.
     """
+    outputs = _checked(outputs)
     targets = checks.floats("targets", targets, outputs.dtype, outputs.shape, "T, outputs, batch")
     return _mean(softplus(outputs) - targets * outputs, sigmoid(outputs) - targets, weights)
 
@@ -37,7 +39,7 @@ def softmax_cross_entropy(outputs, targets, weights=None):
 
     The largest logit is subtracted first. That does not change p, and keeps every exponential within [0, 1].
     """
-    targets = np.asarray(targets)
+    outputs, targets = _checked(outputs), checks.array("targets", targets)
     n_steps, n_out, batch = outputs.shape
     if targets.dtype.kind not in "iu":
         raise TypeError(f"targets has dtype {targets.dtype}, expected integers (the index of the right class)")
@@ -53,6 +55,15 @@ def softmax_cross_entropy(outputs, targets, weights=None):
     loss = np.log(total) - np.take_along_axis(shifted, right, axis=1)
     np.put_along_axis(p, right, np.take_along_axis(p, right, axis=1) - 1, axis=1)
     return _mean(loss, p, weights)
+
+
+def _checked(outputs):
+    outputs = checks.array("outputs", outputs)
+    if outputs.dtype.kind not in "fc":
+        raise TypeError(f"outputs has dtype {outputs.dtype}, expected floating point numbers")
+    if outputs.ndim != 3 or not outputs.size:
+        raise ValueError(f"outputs has shape {outputs.shape}, expected (T, outputs, batch), each of at least 1")
+    return outputs
 
 
 def _mean(losses, dlosses, weights):

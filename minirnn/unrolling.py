@@ -23,7 +23,7 @@ from concurrent.futures import wait
 import numpy as np
 
 from . import checks
-from .cells.cell import Memo
+from .cells.cell import Cell, Memo
 from .threads import n_shares, threads_for, workers
 
 CHUNK = 2**20       # K steps are those whose pre-activations are this many numbers: they fit the cache, and make large products
@@ -62,10 +62,15 @@ def unroll(cell, xs, state=None, out=None, *, segment=None, progress=None):
         A `Run`.
 
     Raises:
-        TypeError: xs or state are not floating point.
-        ValueError: wrong shape, an empty sequence or batch, NaN or infinity, an `out` that does not fit, segment < 1.
+        TypeError: cell is no cell, xs or state are not floating point or have masked values.
+        ValueError: wrong shape, an empty sequence or batch, NaN or infinity, numbers beyond the range of the cell's dtype, an
+            `out` that does not fit, segment < 1.
     """
-    xs = np.asarray(xs)
+    if not isinstance(cell, Cell):
+        raise TypeError(f"cell is {cell!r}, expected a Cell (see make_cell)")
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress is {progress!r}, expected a function")
+    xs = checks.array("xs", xs)
     if xs.ndim != 3:
         raise ValueError(f"xs has shape {xs.shape}, expected three axes (T, features, batch)")
     if xs.shape[1] != cell.n_in:

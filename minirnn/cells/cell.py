@@ -139,6 +139,7 @@ class Cell:
     def initial_state(self, batch):
         """The state before the first step: a tuple of (H, batch) arrays in the order of `state_names`."""
         batch = checks.positive_integer("batch", batch)
+        checks.fits_memory(f"the state of {batch} columns", batch * self.n_hidden * self.dtype.itemsize * len(self.state_names))
         state = [np.full((self.n_hidden, batch), self.state_start.get(name, 0), self.dtype) for name in self.state_names]
         for k, name in enumerate(self.state_names):
             if name in self.learned:

@@ -4,6 +4,7 @@ A reader asks for `R_f`; a matrix product uses all R at once. So the names are v
 views into one flat vector, so that an optimiser's update is one expression.
 """
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -37,7 +38,8 @@ class Parameters(Mapping):
 
     def __init__(self, stacks, dtype):
         self.layout = list(stacks)
-        sizes = [max(1, len(s.gates)) * int(np.prod(s.shape)) for s in self.layout]
+        sizes = [max(1, len(s.gates)) * math.prod(s.shape) for s in self.layout]
+        checks.fits_memory(f"{sum(sizes):,} parameters", sum(sizes) * np.dtype(dtype).itemsize)
         self.flat = np.zeros(sum(sizes), dtype)
         self.stacked, self._views = {}, {}
         for stack, piece in zip(self.layout, np.split(self.flat, np.cumsum(sizes)[:-1])):
