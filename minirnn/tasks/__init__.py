@@ -10,8 +10,10 @@ from .. import checks
 from .addition import Addition
 from .alternate import Alternate
 from .copy import Copy, MultiCopy
+from .digits import Digits, DigitsPermuted
 from .length import Length
 from .parity import Parity
+from .reber import Reber
 from .task import Batch, Criterion, Task, check_batch, check_task, score
 from .text import Text
 
@@ -21,9 +23,12 @@ TASKS = {
     "addition": Addition,
     "alternate": Alternate,
     "copy": Copy,
+    "digits": Digits,
+    "digits-permuted": DigitsPermuted,
     "length": Length,
     "multicopy": MultiCopy,
     "parity": Parity,
+    "reber": Reber,
     "text": Text,
 }
 
