@@ -12,6 +12,7 @@ from .alternate import Alternate
 from .copy import Copy, MultiCopy
 from .digits import Digits, DigitsPermuted
 from .length import Length
+from .mnist import Mnist, MnistPermuted
 from .parity import Parity
 from .reber import Reber
 from .task import Batch, Criterion, Task, check_batch, check_task, score
@@ -26,6 +27,8 @@ TASKS = {
     "digits": Digits,
     "digits-permuted": DigitsPermuted,
     "length": Length,
+    "mnist": Mnist,
+    "mnist-permuted": MnistPermuted,
     "multicopy": MultiCopy,
     "parity": Parity,
     "reber": Reber,
