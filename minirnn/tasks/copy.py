@@ -21,6 +21,8 @@ class CopyTask(Task):
         self.n_copied, self.symbols = checks.positive_integer("n_copied", n_copied), checks.positive_integer("symbols", symbols)
         self.n_in, self.n_out = self.symbols + 2, self.symbols + 1
         self.blank, self.request = self.symbols, self.symbols + 1
+        names = [chr(ord("A") + code) if self.symbols <= 26 else str(code) for code in range(self.symbols)]
+        self.input_names, self.output_names = (*names, "·", "?"), (*names, "·")
 
     def _inputs(self, codes):
         """(T, B) integers -> (T, n_in, B) float32, 1 at the code."""

@@ -2,6 +2,7 @@
 
 import re
 import sysconfig
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,7 @@ class Text(Task):
         self.alphabet, self.codes = _coded(np.frombuffer(self.text, np.uint8) if units == "bytes" else
                                            np.frombuffer(self.text.encode("utf-32-le"), np.uint32))
         self.n_symbols = self.n_in = self.n_out = len(self.alphabet)
+        self.input_names = self.output_names = tuple(self.alphabet)
         if len(self.split("test")) < 2:
             raise ValueError(f"the text has {len(self.text)} characters, expected at least 40, to be split in three")
         if len(self.split("train")) <= self.length:
@@ -136,6 +138,10 @@ class Text(Task):
         codes = self.split(split)
         return sum(np.bincount(codes[i:i + 2**20], minlength=self.n_symbols) for i in range(0, len(codes), 2**20))
 
+    def report(self, model):
+        """Some of what the model writes."""
+        return "it writes:\n" + textwrap.indent(self.sample(model, 300, temperature=0.7), "  | ", lambda line: True)
+
     def encode(self, text):
         """A string as codes (T,); ValueError for a character that the text does not have."""
         symbols = text.encode("utf-8").decode("latin-1") if isinstance(self.text, bytes) else text
@@ -149,11 +155,6 @@ class Text(Task):
         """Codes as a string. Bytes that are no UTF-8 become the replacement character."""
         symbols = "".join(self.alphabet[code] for code in codes)
         return symbols.encode("latin-1").decode("utf-8", errors="replace") if isinstance(self.text, bytes) else symbols
-
-    def report(self, model):
-        """What the model writes."""
-        written = self.sample(model, 300, temperature=0.7)
-        return "it writes:\n" + "\n".join(f"  | {line}" for line in written.split("\n"))
 
     def sample(self, model, n, *, start=None, temperature=1.0, rng=0):
         """Let a trained model write.
