@@ -54,7 +54,8 @@ class Reber(Task):
 
     source = "Ostmeyer & Cowell 2017 and its code (artificial grammar); Reber 1967, Implicit learning of artificial grammars"
     n_in, n_out, targets, unit = 7, 1, "bits", "bits"
-    input_names, output_names = tuple(LETTERS), ("it follows the grammar",)
+    input_names, output_names = tuple(LETTERS), ("follows the rules",)
+    to_show = {"length": 16}
     criterion = "accuracy >= 0.99"
 
     def __init__(self, length=50, error="splice"):

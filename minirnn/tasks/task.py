@@ -116,6 +116,7 @@ class Task:
         n_evaluation: how many held-out sequences `evaluation` gives.
         input_names, output_names: what the features of the input (or the symbols) and the outputs (or the classes) are called
             where a sequence is shown; None for their numbers.
+        to_show: options with which a sequence is short enough to be looked at; see `showing.py`.
         source: where the task is from.
     """
 
@@ -127,6 +128,7 @@ class Task:
     criterion = None
     n_evaluation = 500
     input_names = output_names = None
+    to_show = {}
 
     def __new__(cls, *given, **options):
         task = super().__new__(cls)
@@ -208,6 +210,10 @@ class Task:
             answer = answer[None, :, None]
         return score(self, ((np.broadcast_to(answer, (len(batch.xs), self.n_out, _positions(batch)[1])), batch)
                             for batch in batches))
+
+    def picture(self, xs):
+        """The picture that one sequence (T, D) is, a (rows, columns) array from 0 to 1; None if it is none."""
+        return None
 
     def report(self, model):
         """What else there is to say of a trained model, as text: nothing, for most tasks."""

@@ -66,6 +66,7 @@ class Text(Task):
 
     source = "after Maginnis & Richemond 2017, section 6.5, which uses enwik8"
     targets, unit = "classes", "bits"
+    to_show = {"length": 40}
 
     def __init__(self, path=None, length=50, corpus=None, units=None):
         self.length = checks.positive_integer("length", length)
