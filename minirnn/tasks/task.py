@@ -37,6 +37,7 @@ from ..losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_en
 LOSSES = {"numbers": mean_squared_error, "bits": sigmoid_cross_entropy, "classes": softmax_cross_entropy}
 SPLITS = {"validation": 1, "test": 2}           # split -> which stream of random numbers its sequences come from
 HELD_OUT = 20170528                             # the seed of both: other than that of any training
+LOT = 100                                       # how many of them are drawn together
 
 
 class Batch(NamedTuple):
@@ -66,6 +67,11 @@ class Batch(NamedTuple):
         weights = np.zeros((n_steps, batch), np.float32)
         weights[last, np.arange(batch)] = 1
         return cls(xs, np.broadcast_to(answers, (n_steps, *answers.shape)), weights)
+
+    def only(self, which):
+        """Some of its sequences: `which` is a slice or an array of integers."""
+        xs, targets, weights = (a if a is None else a[..., which] for a in self[:3])
+        return Batch(xs, targets, weights, self.carry)
 
 
 class Criterion(NamedTuple):
@@ -161,12 +167,17 @@ class Task:
             yield self.batch(rng, batch_size)
 
     def evaluation(self, split="validation", batch_size=100):
-        """The held-out batches of a split, "validation" or "test": always the same, whatever was trained on."""
-        stream = checks.lookup("split", split, SPLITS)
-        rng, left = np.random.default_rng([HELD_OUT, stream]), self.n_evaluation
-        while left > 0:
-            yield self.batch(rng, min(batch_size, left))
-            left -= batch_size
+        """The held-out batches of a split, "validation" or "test": always the same sequences, whatever was trained on.
+
+        They have up to `batch_size` sequences, which changes nothing but how many are looked at together.
+        """
+        stream, batch_size = checks.lookup("split", split, SPLITS), checks.positive_integer("batch_size", batch_size)
+        rng = np.random.default_rng([HELD_OUT, stream])
+        for first in range(0, self.n_evaluation, LOT):
+            drawn = self.batch(rng, min(LOT, self.n_evaluation - first))
+            n = _positions(drawn)[1]
+            for start in range(0, n, batch_size):
+                yield drawn if n <= batch_size else drawn.only(slice(start, start + batch_size))
 
     # ---- how well it is done -----------------------------------------------------------------------------------------
 
