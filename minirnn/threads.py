@@ -100,3 +100,9 @@ def threads_for(cells, batch):
 
 
 _changing, _before = threading.Lock(), []       # how many there were before each block that runs: the first counts
+
+
+def limit_threads(n):
+    """From now on, let matrix products and shares run on `n` threads at most: for processes that divide a machine."""
+    if _openblas() and not _before:
+        _openblas()[1](max(1, min(int(n), os.cpu_count() or 1)))

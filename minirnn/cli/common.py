@@ -68,10 +68,10 @@ def keep(folder, write, *names):
     return found
 
 
-def save_figure(name, data, path, quiet=False):
+def save_figure(name, data, path, quiet=False, **how):
     """Draw a figure of `plots` by its name, write it and say where; to stderr if `quiet`."""
     from .. import plots
-    figure = getattr(plots, name)(data)
+    figure = getattr(plots, name)(data, **how)
     folder = keep(path.parent, lambda folder: plots.save(figure, folder / path.name), path.name)
     print(f"figure: {folder / path.name}", file=sys.stderr if quiet else sys.stdout)
 

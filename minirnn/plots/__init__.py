@@ -7,6 +7,7 @@ a line here.
 
 from .bench import bench_figure, long_figure
 from .course import beside, delay_line_figure, distance_figure, firmness_figure, singular_values_figure
+from .learning import curves_figure, table_figure
 from .lemma1 import accuracy_panel, amplitude_panel, attention_panel, fitted_panels, lemma1_figure
 from .showing import show
 from .style import FAINT, INK, STYLES, cell_style, check_format, figure, line_style, running_mean, save, tidy
@@ -16,7 +17,7 @@ from .verdicts import verdicts_figure, verdicts_panel
 
 __all__ = [
     "FAINT", "INK", "STYLES", "accuracy_panel", "amplitude_panel", "attention_panel", "bench_figure", "beside",
-    "cell_style", "check_format", "delay_line_figure", "distance_figure", "figure", "firmness_figure", "fitted_panels",
-    "lemma1_figure", "line_style", "long_figure", "running_mean", "save", "show", "singular_values_figure",
-    "task_figure", "tidy", "training_figure", "verdicts_figure", "verdicts_panel",
+    "cell_style", "check_format", "curves_figure", "delay_line_figure", "distance_figure", "figure", "firmness_figure",
+    "fitted_panels", "lemma1_figure", "line_style", "long_figure", "running_mean", "save", "show", "singular_values_figure",
+    "table_figure", "task_figure", "tidy", "training_figure", "verdicts_figure", "verdicts_panel",
 ]

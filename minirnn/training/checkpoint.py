@@ -4,6 +4,9 @@ The file holds arrays and one text, `about`, which is JSON in bytes: nothing in 
 the older one when it is whole, so whoever is killed while writing loses only what happened since the last.
 """
 
+import math
+import os
+
 import numpy as np
 
 from ..about import MODEL, TRAINING, about_array, expected_about, read_about
@@ -63,8 +66,10 @@ def load_state(path, task=None):
     about = read_about(path, TRAINING)
     try:
         return _loaded(path, about, task)
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError(f"{path} is damaged: its description does not fit together ({type(error).__name__}: {error})") from None
+    except ValueError as error:
+        raise (error if str(path) in str(error) else ValueError(f"{path} is damaged: {error}")) from None
 
 
 def load(path):
@@ -80,13 +85,33 @@ def load(path):
     if about.get("architecture") is None:
         raise ValueError(f"{path} is of a model with parts of its own, which cannot be made from a file: make it, and use "
                          f"model.load(path)")
-    model = Model.built(about["architecture"])
+    model = rebuilt(path, about["architecture"])
     model.load(path)
     return model
 
 
+def rebuilt(path, architecture):
+    """A model like the one in a file, if the file has as many numbers as it says: a damaged one may speak of millions of units.
+
+    Raises:
+        ValueError: it has not, or the architecture is none.
+    """
+    there = sum(math.prod(header.shape) for name, header in read_headers(path).items() if name != "about")
+    try:
+        least = sum(cell["n_in"] * cell["n_hidden"] for cell in architecture["cells"])
+    except (KeyError, TypeError):
+        least = 0                                               # `built` says what is wrong
+    if least > there or there > os.path.getsize(path):
+        raise ValueError(f"{path} is damaged: it speaks of {least:,} weights and holds {there:,} numbers in "
+                         f"{os.path.getsize(path):,} bytes")
+    try:
+        return Model.built(architecture)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+
+
 def _loaded(path, about, task):
-    model = Model.built(about["architecture"])
+    model = rebuilt(path, about["architecture"])
     task = task if task is not None else _task(path, about["task"])
     kind = OPTIMIZERS[about["optimizer"].pop("name")]
     state = TrainState(model, task, Settings(**about["settings"]), optimizer=kind(**about["optimizer"]))
