@@ -21,6 +21,8 @@ class CopyTask(Task):
         self.n_copied, self.symbols = checks.positive_integer("n_copied", n_copied), checks.positive_integer("symbols", symbols)
         self.n_in, self.n_out = self.symbols + 2, self.symbols + 1
         self.blank, self.request = self.symbols, self.symbols + 1
+        names = [chr(ord("A") + code) if self.symbols <= 26 else str(code) for code in range(self.symbols)]
+        self.input_names, self.output_names = (*names, "·", "?"), (*names, "·")
 
     def _inputs(self, codes):
         """(T, B) integers -> (T, n_in, B) float32, 1 at the code."""
@@ -40,7 +42,7 @@ class CopyTask(Task):
 
 
 class Copy(CopyTask):
-    """Ten symbols, then blanks; at a random later step comes a request, and the symbols are to be said in their order.
+    """Some symbols, then blanks; at a random later step comes a request, and the symbols are to be said in their order.
 
     The sequence has length + 2 S steps, with S = n_copied. The request comes at one of the steps S + 1 to S + length, and the
     S steps after it are the answer; everywhere else the answer is the blank.
@@ -53,6 +55,7 @@ class Copy(CopyTask):
 
     source = "Ostmeyer & Cowell 2017, section 4.3 (variable copy problem); Maginnis & Richemond 2017, section 6.3"
     criterion = "accuracy > 0.999"
+    to_show = {"length": 20, "n_copied": 5}
 
     def __init__(self, length=100, n_copied=10, symbols=8):
         self.length = checks.positive_integer("length", length)
@@ -84,6 +87,7 @@ class MultiCopy(CopyTask):
 
     source = "Maginnis & Richemond 2017, section 6.4"
     criterion = "accuracy > 0.99"
+    to_show = {"length": 33, "n_copied": 4}
 
     def __init__(self, length=300, n_copied=5, symbols=8):
         self.length = checks.positive_integer("length", length)
