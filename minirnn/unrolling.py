@@ -24,6 +24,7 @@ import numpy as np
 
 from . import checks
 from .cells.cell import Cell, Memo
+from .cells.contract import check_state, described, pair
 from .threads import n_shares, threads_for, workers
 
 CHUNK = 2**20       # K steps are those whose pre-activations are this many numbers: they fit the cache, and make large products
@@ -276,9 +277,10 @@ class Share:
         for first in range(steps.start, steps.stop, n_chunk):
             wxs = cell.input_terms(self.xs[first:min(first + n_chunk, steps.stop)])
             for t, wx in enumerate(wxs, first - steps.start):
-                new, memo = cell.step(wx, old)
+                returned = cell.step(wx, old)
                 if self._n_seen < 2:
-                    self._look_at(new, memo)
+                    self._look_at(returned)
+                new, memo = returned
                 for name in self.copied:
                     setattr(memo, name, getattr(memo, name).copy())
                 for kept, value in zip(states, new):
@@ -291,36 +293,30 @@ class Share:
                 tick(first + len(wxs), self.n_steps)
         self._in_room = s
 
-    def _look_at(self, new, memo):
+    def _look_at(self, returned):
         """Check that the first step keeps the contract, and find out which arrays of a memo must be copied.
 
         An array must be copied if it is a part of a larger one, which would otherwise be kept as a whole, or if the next
         step uses the same memory again.
         """
+        new, memo = pair("step", returned, "new state, memo")
+        if not self._n_seen:
+            self._check(new, memo)
         noted, self._n_seen = vars(memo), self._n_seen + 1
         if self._n_seen == 2:
             reused = any(np.may_share_memory(a, b) for a, b in zip(self._first.values(), noted.values()))
             self.copied = tuple(noted) if reused else tuple(name for name, a in noted.items() if _is_part(a, noted))
             del self._first
             return
-        self._check(new, memo)
         self._first, self.copied, self.noted = dict(noted), tuple(noted), tuple(noted)
 
     def _check(self, new, memo):
-        cell, shape = self.cell, self.states[0].shape[1:]
-        if not isinstance(new, tuple) or len(new) != len(cell.state_names):
-            raise ValueError(f"step returned {_described(new)} as the new state, expected a tuple of "
-                             f"{len(cell.state_names)}: ({', '.join(cell.state_names)})")
-        for name, value in zip(cell.state_names, new):
-            if np.shape(value) != shape:
-                raise ValueError(f"step returned {name} with shape {np.shape(value)}, expected {shape} (hidden units, batch)")
-            if value.dtype != cell.dtype:
-                raise TypeError(f"step returned {name} as {value.dtype}, the cell computes in {cell.dtype}")
+        check_state("step", "the new state", self.cell.state_names, new, self.states[0].shape[1:], self.cell.dtype)
         if not isinstance(memo, Memo):
-            raise TypeError(f"step returned {_described(memo)} as the memo, expected a Memo")
+            raise TypeError(f"step returned {described(memo)} as the memo, expected a Memo")
         for name, value in vars(memo).items():
             if not isinstance(value, np.ndarray):
-                raise TypeError(f"step noted {name} as {_described(value)}, expected an array")
+                raise TypeError(f"step noted {name} as {described(value)}, expected an array")
 
     def backward(self, dhs, carried, dxs, n_chunk, tick):
         """Returns the gradients of the parameters and of the initial state. The gradient of the inputs is written to dxs."""
@@ -386,11 +382,3 @@ def read_only(array):
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def _described(value):
-    if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape}"
-    if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of {len(value)}"
-    return f"a {type(value).__name__}"

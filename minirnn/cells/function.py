@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import checks
 from .cell import Cell, Memo
+from .contract import check_array, check_state, described, pair
 from .parameters import Parameters, Stack
 
 
@@ -34,6 +35,19 @@ class NotedMemo(Memo):
 
 def _not_noted(asked, noted):
     return f"step_backward asks for {asked}, which step did not note: it noted {', '.join(noted) or 'nothing'}"
+
+
+def _noted(name, value):
+    """A memo's entry as an array: a tuple of arrays of one shape becomes one with an axis more."""
+    if not isinstance(name, str) or not name.isidentifier():
+        raise TypeError(f"step noted something as {name!r}, expected a name, such as \"gate\"")
+    try:
+        array = np.asarray(value)
+    except ValueError:                                          # arrays of different shapes
+        array = np.empty(0, object)
+    if array.dtype.kind not in "fcbiu":
+        raise TypeError(f"step noted {name} as {described(value)}, expected an array: note each of several under its own name")
+    return array
 
 
 class FunctionCell(Cell):
@@ -109,17 +123,16 @@ class FunctionCell(Cell):
             returned = step(self.params, wx, old)
         except Exception as error:
             raise self._noting("step", error, {"x": wx, **dict(zip(self.state_names, old))})
-        new, memo = self._pair("step", returned, "new state, memo")
-        self._check_state("step", "the new state", "", new, old[0].shape)
+        new, memo = pair("step", returned, "new state, memo")
+        check_state("step", "the new state", self.state_names, new, old[0].shape, self.dtype)
         self.memo_type = type(memo)
         if memo is None:
             memo = {}
         if isinstance(memo, Memo):
             memo = vars(memo)
         if not isinstance(memo, dict):
-            raise TypeError(f"step returned a {type(memo).__name__} as the memo, expected a dict of arrays")
-        noted = {name: np.asarray(value) for name, value in memo.items()}
-        return new, Memo(**noted, _x=wx)
+            raise TypeError(f"step returned {described(memo)} as the memo, expected a dict of arrays")
+        return new, Memo(**{name: _noted(name, value) for name, value in memo.items()}, _x=wx)
 
     def step_backward(self, dnew, old, new, memo):
         _, step_backward = self.functions
@@ -129,9 +142,9 @@ class FunctionCell(Cell):
             except Exception as error:
                 given = {f"d{name}": a for name, a in zip(self.state_names, dnew)}
                 raise self._noting("step_backward", error, {"x": memo._x, **given, **vars(memo)})
-            dx, dold = self._pair("step_backward", returned, "dx, dold")
-            self._check_state("step_backward", "dold", "d", dold, old[0].shape)
-            self._check_array("step_backward", "dx", dx, memo._x.shape)
+            dx, dold = pair("step_backward", returned, "dx, dold")
+            check_state("step_backward", "dold", [f"d{name}" for name in self.state_names], dold, old[0].shape, self.dtype)
+            check_array("step_backward", "dx", dx, memo._x.shape, self.dtype)
         except BaseException:
             self.pending.flat[...] = 0     # the gradients of an interrupted pass must not reach the next one
             raise
@@ -141,35 +154,6 @@ class FunctionCell(Cell):
         """The memo in the form in which step returned it: a dict or a `Memo`."""
         noted = {name: value for name, value in vars(memo).items() if name != "_x"}
         return NotedMemo(**noted) if issubclass(self.memo_type, Memo) else Noted(noted)
-
-    @staticmethod
-    def _pair(function, returned, expected):
-        if not isinstance(returned, tuple) or len(returned) != 2:
-            described = f"a tuple of {len(returned)}" if isinstance(returned, tuple) else type(returned).__name__
-            forgotten = " (is a return missing?)" if returned is None else ""
-            raise TypeError(f"{function} returned {described}, expected a pair: {expected}{forgotten}")
-        return returned
-
-    def _check_state(self, function, what, prefix, arrays, shape):
-        names = [prefix + name for name in self.state_names]
-        if not isinstance(arrays, tuple) or len(arrays) != len(names):
-            described = f"a tuple of {len(arrays)}" if isinstance(arrays, tuple) else f"a {type(arrays).__name__}"
-            comma = "," * (len(names) == 1)
-            raise TypeError(f"{function} returned {described} as {what}, expected a tuple of {len(names)}: "
-                            f"({', '.join(names)}{comma})")
-        for name, array in zip(names, arrays):
-            self._check_array(function, name, array, shape)
-
-    def _check_array(self, function, name, array, shape):
-        if np.shape(array) != shape:
-            turned = ", its transpose" if np.shape(array) == shape[::-1] else ""
-            raise ValueError(f"{function} returned {name} with shape {np.shape(array)}, expected {shape}{turned}")
-        if not isinstance(array, np.ndarray):
-            raise TypeError(f"{function} returned {name} as a {type(array).__name__}, expected an array")
-        if array.dtype != self.dtype:
-            lost = "; abs, .real or a cast loses the imaginary part, so check it with method=\"central\"" * (
-                self.dtype.kind == "c")
-            raise TypeError(f"{function} returned {name} as {array.dtype}, the cell computes in {self.dtype}{lost}")
 
     @staticmethod
     def _noting(function, error, given):

@@ -44,8 +44,8 @@ class Parameters(Mapping):
         self.stacked, self._views = {}, {}
         for stack, piece in zip(self.layout, np.split(self.flat, np.cumsum(sizes)[:-1])):
             members = piece.reshape(len(stack.names), *stack.shape)
-            self._views.update(zip(stack.names, members))
-            self.stacked[stack.array or stack.symbol] = piece.reshape(-1, *stack.shape[1:])
+            self._views.update((name, members[k, ...]) for k, name in enumerate(stack.names))   # (...: of a number, a view)
+            self.stacked[stack.array or stack.symbol] = piece.reshape(-1, *stack.shape[1:]) if stack.shape else members[0, ...]
 
     def __getitem__(self, name):
         return checks.lookup("parameter", name, self._views)
