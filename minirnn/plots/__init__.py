@@ -10,13 +10,13 @@ from .course import beside, delay_line_figure, distance_figure, firmness_figure,
 from .learning import curves_figure, table_figure
 from .lemma1 import accuracy_panel, amplitude_panel, attention_panel, fitted_panels, lemma1_figure
 from .showing import show
-from .style import FAINT, INK, STYLES, cell_style, check_format, figure, line_style, running_mean, save, tidy
+from .style import FAINT, INK, ROLES, STYLES, cell_style, check_format, figure, line_style, running_mean, save, tidy
 from .tasks import task_figure
 from .training import training_figure
 from .verdicts import verdicts_figure, verdicts_panel
 
 __all__ = [
-    "FAINT", "INK", "STYLES", "accuracy_panel", "amplitude_panel", "attention_panel", "bench_figure", "beside",
+    "FAINT", "INK", "ROLES", "STYLES", "accuracy_panel", "amplitude_panel", "attention_panel", "bench_figure", "beside",
     "cell_style", "check_format", "curves_figure", "delay_line_figure", "distance_figure", "figure", "firmness_figure",
     "fitted_panels", "lemma1_figure", "line_style", "long_figure", "running_mean", "save", "show", "singular_values_figure",
     "table_figure", "task_figure", "tidy", "training_figure", "verdicts_figure", "verdicts_panel",
