@@ -2,4 +2,5 @@
 
 from . import elman, gradient_checking, start_here
 
-EXERCISES = {exercise.number: exercise for notebook in (start_here, elman, gradient_checking) for exercise in notebook.EXERCISES}
+NOTEBOOKS = (start_here, elman, gradient_checking)
+EXERCISES = {exercise.number: exercise for notebook in NOTEBOOKS for exercise in notebook.EXERCISES}
