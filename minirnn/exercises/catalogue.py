@@ -2,5 +2,5 @@
 
 from . import elman, gradient_checking, gru, lstm, start_here
 
-NOTEBOOKS = start_here, elman, lstm, gru, gradient_checking
+NOTEBOOKS = (start_here, elman, lstm, gru, gradient_checking)
 EXERCISES = {exercise.number: exercise for notebook in NOTEBOOKS for exercise in notebook.EXERCISES}

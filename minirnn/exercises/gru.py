@@ -154,10 +154,10 @@ EXERCISES = [
         "an import into another library might do. What happens to its loss?",
         answer=_after_the_move,
         options={
-            "nothing": "With r outside, unit i of the candidate multiplies its whole sum by r_i. With r inside, each unit j of h "
-                       "is multiplied by its own r_j. That is another function.",
-            "it gets worse, but stays better than guessing": "The two are different functions, but neighbours: where the gates r "
-                                                             "are about alike, they nearly agree.",
+            "nothing": "With r outside, unit i of the candidate multiplies its whole sum by r_i. With r inside, each unit j of "
+                       "h is multiplied by its own r_j. That is another function.",
+            "it gets worse, but stays better than guessing": "The two are different functions, but neighbours: where the gates "
+                                                             "r are about alike, they nearly agree.",
             "it becomes worse than guessing": "So bad it is not: where the gates r are about alike, both orders nearly agree."},
         after="A file of weights is worth nothing without the equations it belongs to.",
         hints=["Write out one unit: Σ_j R_ij r_j h_j, or r_i Σ_j R_ij h_j. When are they equal?"]),
