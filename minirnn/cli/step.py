@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import numpy as np
 
 from .. import checks
 from ..cells import CELLS, make_cell
