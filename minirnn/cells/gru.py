@@ -17,6 +17,7 @@ This is another function, though a similar one, with one more bias c_n. cuDNN an
 three matrices act on h and can share one product. In the backward pass, r and the matrix change places too.
 """
 
+from .. import checks
 from ..activations import sigmoid, tanh
 from .cell import Cell, Memo, columns, stack
 from .parameters import Stack
@@ -27,6 +28,8 @@ class GRU(Cell):
 
     Options:
         reset_after: with True, r acts on R_n h + c_n instead of on h, as in cuDNN and PyTorch.
+        gate_bias: where b_r and b_z start. With 1, as in TensorFlow's GRUCell of 2017, a new network keeps nearly three
+            quarters of h in each step and half of it with 0.
     """
 
     source = "Cho et al. 2014, arXiv 1406.1078, equations 5 to 8; reset_after as in cuDNN"
@@ -37,10 +40,11 @@ class GRU(Cell):
         "h'": "h' = z ⊙ h + (1 − z) ⊙ n",
     }
 
-    def __init__(self, n_in, n_hidden, *, reset_after=False, **kwargs):
+    def __init__(self, n_in, n_hidden, *, reset_after=False, gate_bias=0.0, **kwargs):
         if not isinstance(reset_after, bool):
             raise TypeError(f"reset_after is {reset_after!r}, expected True or False")
         self.reset_after = reset_after
+        self.bias_start = {name: checks.number("gate_bias", gate_bias) for name in ("b_r", "b_z")}
         super().__init__(n_in, n_hidden, **kwargs)
 
     def stacks(self):
