@@ -30,7 +30,8 @@ def task_figure(task, seed=0, n=3):
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_color(FAINT)
         _draw(strips, one)
-    fig.suptitle(f"{summary(type(task))}\nGrey: what the network reads. Yellow: what it should say. Dotted: nothing to read, or nothing asked.",
+    title = summary(type(task)) if type(task).__doc__ else type(task).__name__
+    fig.suptitle(f"{title}\nGrey: what the network reads. Yellow: what it should say. Dotted: nothing to read, or nothing asked.",
                  fontsize=10, x=0.01, ha="left")
     panels[-1][-1].set_xlabel("step")
     return fig

@@ -5,7 +5,7 @@ import inspect
 import sys
 from pathlib import Path
 
-from .task import Task, check_task
+from .task import Task, check_task, errors_told
 
 
 def load_task(place, **options):
@@ -20,8 +20,9 @@ def load_task(place, **options):
 
     Raises:
         ValueError: place is not of that form. FileNotFoundError: there is no such file. KeyError: the file has no such name.
-        TypeError: what has that name is no task, or has no such option. What `check_task` raises. What the file itself
-            raises while it is imported comes through as it is.
+        TypeError: what has that name is no task, or has no such option. What `check_task` raises. An error of the file's own
+            while it is imported, or while it makes the task, becomes a ValueError that says where, with that error as its
+            `__cause__`; but a ValueError, TypeError, KeyError or OSError while it makes the task comes through as it is.
     """
     path, _, name = str(place).rpartition(":")
     if not path or not name.isidentifier():
@@ -37,9 +38,10 @@ def load_task(place, **options):
     found = getattr(module, name)
     if not isinstance(found, Task):
         if not callable(found):
-            raise TypeError(f"{name} in {path} is a {type(found).__name__}, expected a subclass of Task, or a function that "
-                            f"makes a task")
-        found = called(name, found, options)
+            raise TypeError(f"{name} in {path} is {found!r:.40}, expected a subclass of Task, or a function that makes "
+                            f"one")
+        with errors_told(f"{name} in {path}", module.__file__, ValueError, TypeError, KeyError, OSError):
+            found = called(name, found, options)
     elif options:
         raise TypeError(f"{name} in {path} is a task already, expected no options")
     if not isinstance(found, Task):
@@ -72,7 +74,8 @@ def _imported(path):
     sys.modules[spec.name] = module                             # where `inspect` and `pickle` look for it
     sys.path.insert(0, str(path.parent))
     try:
-        spec.loader.exec_module(module)
+        with errors_told(f"importing {path}", spec.origin):
+            spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[spec.name]
         raise

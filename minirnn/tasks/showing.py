@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import checks
+
 SHADES = " .:-=+*#%@"           # of a picture made of letters
 
 
@@ -39,7 +41,7 @@ def shown(task, seed=0, n=1):
         seed: of the sequences.
         n: how many, at most: no two are the same.
     """
-    batch = task.batch(np.random.default_rng(seed), 8 * n)
+    batch = task.batch(checks.generator(seed), 8 * checks.positive_integer("n", n))
     chosen, others, answers, there = [], [], set(), set()
     for column in range(np.shape(batch.xs)[-1]):
         answer = np.asarray(batch.targets)[-1, ..., column].tobytes()

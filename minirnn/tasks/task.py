@@ -278,7 +278,7 @@ def check_task(task):
         raise TypeError(f"{name}.loss is {task.loss!r}, expected a function loss(outputs, targets, weights)")
     criterion, task = Criterion.of(task.criterion), copy.copy(task)     # a copy: looking at a task leaves no trace in it
     _check_arguments(f"{name}.batch", task.batch, "rng", "batch_size")
-    with _told(task, "batch"):
+    with errors_told(f"{name}.batch", _file_of(task)):
         batch = task.batch(np.random.default_rng(0), 2)
     check_batch(task, batch)
     if _positions(batch)[1] != 2:
@@ -347,12 +347,12 @@ def _check_scoring(task, batch, criterion):
     name, (n_steps, size) = type(task).__name__, _positions(batch)
     outputs = np.zeros((n_steps, task.n_out, size), np.float32)
     _check_arguments(f"{name}.loss", task.loss, "outputs", "targets", "weights")
-    with _told(task, "loss"):
+    with errors_told(f"{name}.loss", _file_of(task)):
         found = task.loss(outputs, batch.targets, batch.weights)
     if not isinstance(found, tuple) or len(found) != 2 or np.shape(found[0]) or np.shape(found[1]) != outputs.shape:
         raise TypeError(f"{name}.loss returned {_in_short(found)}, expected two things: a number, and the gradient with "
                         f"respect to outputs, {outputs.shape}")
-    with _told(task, "metrics"):
+    with errors_told(f"{name}.metrics", _file_of(task)):
         metrics = task.metrics(outputs, batch)
     if not isinstance(metrics, dict):
         raise TypeError(f"{name}.metrics returned {_in_short(metrics)}, expected a dict from name to number")
@@ -379,24 +379,33 @@ def _check_arguments(name, function, *expected):
 
 
 @contextmanager
-def _told(task, what):
-    """Within the `with` block an error becomes a sentence that says where in the task's code it arose."""
-    name = f"{type(task).__name__}.{what}"
+def errors_told(what, file, *through):
+    """Within the `with` block, an error becomes a ValueError that says what was done and where in a file the error arose.
+
+    Args:
+        what: what is under way, as in "Delay.batch".
+        file: the path of the user's file, or None.
+        through: classes of errors that are no mistake of the file, and come through as they are.
+    """
     try:
         yield
+    except through:
+        raise
     except NotImplementedError as error:
-        raise TypeError(str(error) or f"{name} is not written yet") from error
+        raise TypeError(str(error) or f"{what} is not written yet") from error
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == _file_of(task)]
-        where = own[-1] if own else where
-        raise ValueError(f"{name} raises {type(error).__name__}: {error} ({Path(where.filename).name}, line "
-                         f"{where.lineno})") from error
+        if isinstance(error, SyntaxError):
+            where, line, said = error.filename, error.lineno, error.msg
+        else:
+            frames = traceback.extract_tb(error.__traceback__)
+            last = ([frame for frame in frames if file and frame.filename == str(file)] or frames)[-1]
+            where, line, said = last.filename, last.lineno, str(error)
+        raise ValueError(f"{what} raises {type(error).__name__}: {' '.join(said.split())} ({Path(where or '?').name}, line "
+                         f"{line})") from error
 
 
 def _file_of(task):
-    module = inspect.getmodule(type(task))
-    return getattr(module, "__file__", None)
+    return getattr(inspect.getmodule(type(task)), "__file__", None)
 
 
 def notes_on(task):
