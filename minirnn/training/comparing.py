@@ -56,7 +56,7 @@ def run_all(experiments, executor=None, *, out, resume=False, threads=None, prog
         raise FileExistsError(f"{out} holds {taken[0]} already: go on with it (resume), or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
     (out / STOP).unlink(missing_ok=True)
-    found = {}
+    found, waiting = {}, {}
     try:
         if executor is None:
             for experiment in experiments:
@@ -64,7 +64,8 @@ def run_all(experiments, executor=None, *, out, resume=False, threads=None, prog
                 found[experiment.name] = run_one(experiment.as_dict(), str(out), threads)
                 told(experiment, found[experiment.name].get("record"), found[experiment.name].get("error"))
         else:
-            waiting = {executor.submit(run_one, experiment.as_dict(), str(out), threads): experiment for experiment in experiments}
+            for experiment in experiments:
+                waiting[executor.submit(run_one, experiment.as_dict(), str(out), threads)] = experiment
             while waiting:
                 ended, _ = wait(waiting, timeout=LOOK, return_when=FIRST_COMPLETED)
                 for future in ended:
