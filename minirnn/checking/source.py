@@ -19,6 +19,7 @@ class Definition(NamedTuple):
     function: types.FunctionType
     tree: ast.FunctionDef       # without decorators
     lines: dict                 # line -> text
+    file: str
     ancestor: int               # how far up the class's ancestors it stands; 0 for its own methods and for functions
 
 
@@ -127,7 +128,7 @@ class Code:
         ast.increment_lineno(tree, first - 1)
         definition.decorator_list, definition.returns = [], None
         ancestor = next((k for k, kind in enumerate(self.ancestors) if function in map(_plain, vars(kind).values())), 0)
-        return Definition(inspect.unwrap(function), definition, dict(enumerate(lines, first)), ancestor)
+        return Definition(inspect.unwrap(function), definition, dict(enumerate(lines, first)), inspect.getfile(function), ancestor)
 
     def _called_by(self, function):
         """What a function calls that is its own; of a method, also what it is in ancestors."""

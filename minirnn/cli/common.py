@@ -37,7 +37,7 @@ def add_command(commands, name, run, text, details=""):
 def in_words(error):
     """An error as one sentence without its class or number."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error.args[0] if isinstance(error, KeyError) and error.args else error).split())
 
 

@@ -23,7 +23,8 @@ its name to the import and to the tuple in `catalogue.py`. The kinds:
             truth=..., probes={"one column": lambda rng: (...,)}, slips=[...], hints=[...])
     Prediction("02.3", "What does a longer sequence do?", "...", options={"it grows": "why not", "it shrinks": "why"},
                answer=lambda: "it shrinks", hints=[...])
-    Backward("02.4", "The LSTM from blank", "...", step=step, params=params, n_in=3, n_hidden=4, state_names=("h", "c"), hints=[...])
+    Backward("02.4", "The LSTM from blank", "...", step=step, params=params, n_in=3, n_hidden=4, state_names=("h", "c"),
+             hints=[...])
 
 - The number is that of the notebook, a point, and the exercise's; titles name the task in a few words.
 - The right answer stands nowhere in the file. Compute it from the library (a cell, a run, `gradcheck`'s numeric derivatives:

@@ -46,8 +46,8 @@ class Backward(Exercise):
                 return self.wrong(complaint)
             cell, function = answer, answer.step_backward.__func__
         elif isinstance(answer, type) or not callable(answer):
-            return self.wrong(f"It is {'the class ' + answer.__name__ if isinstance(answer, type) else _kind(answer)}, expected "
-                              f"a function: hand in its name, without brackets.")
+            described = f"the class {answer.__name__}" if isinstance(answer, type) else _kind(answer)
+            return self.wrong(f"It is {described}, expected a function: hand in its name, without brackets.")
         else:
             cell = FunctionCell(self.step, answer, self.params, n_in=self.n_in, n_hidden=self.n_hidden,
                                 state_names=self.state_names)
@@ -125,7 +125,8 @@ def told(diagnosis):
     wrong = verdicts.wrong()[0]
     fine = [row for row in verdicts.rows if row not in wrong and not row.startswith("a_") and row != "a"]
     if wrong:
-        lines = [f"Over one step the gradient of {_listed(wrong)} is wrong" + (f"; that of {_listed(fine)} is right." if fine else ".")]
+        rest = f"; that of {_listed(fine)} is right" if fine else ""
+        lines = [f"Over one step the gradient of {_listed(wrong)} is wrong{rest}."]
     else:
         lines = ["Each step alone is right; the fault is in what is carried or added up over steps."]
     mark = len(diagnosis.findings) > 1
@@ -142,7 +143,8 @@ def _finding(finding):
         of = f" (it makes wrong: {_listed(finding.wrong)})" if finding.wrong else ""
         return f"Line {finding.line}, at `{finding.code}`: {what}{of}."
     if finding.kind == "unexplained":
-        return f"Of {_listed(finding.wrong)} no single mistake explains what comes out: look at that gradient alone, term by term."
+        return (f"Of {_listed(finding.wrong)} no single mistake explains what comes out: look at that gradient alone, term by "
+                f"term.")
     return finding.sentence                                     # of a gradient as a whole, from outside: it names no expression
 
 
@@ -157,7 +159,8 @@ def _numbers(report, single):
              "          derived     numeric     derived/numeric     derived     numeric     derived/numeric"]
     for rows in zip(single.rows, report.rows):
         lines.append(f"{rows[0].name:7}" + "".join(
-            f"{row.derived:+10.5f}  {row.numeric:+10.5f}  {'ok' if row.ok else _quotient(row):>12}      " for row in rows).rstrip())
+            f"{row.derived:+10.5f}  {row.numeric:+10.5f}  {'ok' if row.ok else _quotient(row):>12}      "
+            for row in rows).rstrip())
     return "\n".join(lines)
 
 

@@ -44,7 +44,8 @@ def _without_slopes():
 def _sequence(n_steps, batch):
     def probe(rng):
         n_in, n_hidden = 2, 3
-        p = {"W": rng.normal(size=(n_hidden, n_in)), "R": rng.normal(size=(n_hidden, n_hidden)), "b": rng.normal(size=(n_hidden, 1))}
+        shapes = {"W": (n_hidden, n_in), "R": (n_hidden, n_hidden), "b": (n_hidden, 1)}
+        p = {name: rng.normal(size=shape) for name, shape in shapes.items()}
         xs, h_0 = rng.normal(size=(n_steps, n_in, batch)), rng.normal(size=(n_hidden, batch))
         hs = _unrolled(p, xs, h_0).hs
         return p, xs, h_0, np.array(hs), rng.normal(size=hs.shape)
@@ -140,17 +141,20 @@ EXERCISES = [
     Formula(
         "01.2", "Backpropagation through time",
         "Write backward(p, xs, h_0, hs, dhs): the gradient of an Elman network over a whole sequence. p has W, R and b; xs is "
-        "(T, D, B), h_0 (H, B), hs (T, H, B) with hs[t] the state after step t, dhs (T, H, B) what the loss itself says of each "
-        "hs[t]. Return dxs, dW, dR, db, dh_0.",
+        "(T, D, B), h_0 (H, B), hs (T, H, B) with hs[t] the state after step t, dhs (T, H, B) what the loss itself says of "
+        "each hs[t]. Return dxs, dW, dR, db, dh_0.",
         truth=_through_time, returns=("dxs", "dW", "dR", "db", "dh_0"),
         probes={"one step and one column": _sequence(1, 1), "one step and three columns": _sequence(1, 3),
                 "four steps and three columns": _sequence(4, 3)},
-        slips=[Slip(_last_step_only, "Each step's own gradient is right, but nothing is handed on from a step to the one before."),
-               Slip(_last_state_as_first, "Nearly: only dR is wrong, by what the first step adds. Which state did that step read?")],
+        slips=[Slip(_last_step_only, "Each step's own gradient is right, but nothing is handed on from a step to the one "
+                                     "before."),
+               Slip(_last_state_as_first, "Nearly: only dR is wrong, by what the first step adds. Which state did that step "
+                                          "read?")],
         after="That loop is all of backpropagation through time; unrolling.py has it once, for every cell.",
-        hints=["Start with dh = zeros like h_0, and go through the steps in reverse. At step t, dh + dhs[t] is all that reaches "
-               "hs[t].",
-               "The state before step t is hs[t − 1], and h_0 where t is 0. Mind that hs[-1] is the last state, and raises no error.",
+        hints=["Start with dh = zeros like h_0, and go through the steps in reverse. At step t, dh + dhs[t] is all that "
+               "reaches hs[t].",
+               "The state before step t is hs[t − 1], and h_0 where t is 0. Mind that hs[-1] is the last state, and raises no "
+               "error.",
                "At the end of the loop body, dh becomes what the step before must receive. After the loop, it is dh_0."]),
     Formula(
         "01.3", "The Jacobian of a step",
@@ -162,8 +166,8 @@ EXERCISES = [
         slips=[Slip(lambda R, h_new: R, "That is the Jacobian of the pre-activation. The tanh has one, too."),
                Slip(lambda R, h_new: R * (1 - h_new**2).T, "The slope of unit i belongs to h'_i, so to row i of J. Here it has "
                                                            "gone to a column."),
-               Slip(lambda R, h_new: R.T * (1 - h_new**2).T, "That takes gradients back: the gradient goes through the transposed "
-                                                             "Jacobian. J itself goes forward.")],
+               Slip(lambda R, h_new: R.T * (1 - h_new**2).T, "That takes gradients back: the gradient goes through the "
+                                                             "transposed Jacobian. J itself goes forward.")],
         hints=["h'_i = tanh(a_i), and a_i has the term R_ij h_j. Use the chain rule for one i and one j.",
                "A column (H, 1) times a matrix (H, H), element by element, multiplies each row by one number."]),
     Prediction(
@@ -171,11 +175,12 @@ EXERCISES = [
         "R is 1.2 times a rotation, so it makes every vector 1.2 times as long; 1.2^50 is 9,100. The inputs are of size 1, and "
         "the units are tanh. What is left of a gradient after 50 steps back?",
         answer=_ordinary_inputs,
-        options={"it explodes": "So says R alone. But each step also multiplies by the slopes 1 − h², and inputs of size 1 keep the "
-                                "units so busy that the slopes win: the gradient vanishes.",
-                 "it keeps its size": "R and the slopes do work against each other, but nothing balances them: the slopes win.",
-                 "it vanishes": "The slopes 1 − h² are below 1 at every step, and inputs of size 1 make them so small that they win "
-                                "over R."},
+        options={
+            "it explodes": "So says R alone. But each step also multiplies by the slopes 1 − h², and inputs of size 1 keep the "
+                           "units so busy that the slopes win.",
+            "it keeps its size": "R and the slopes do work against each other, but nothing balances them: the slopes win.",
+            "it vanishes": "The slopes 1 − h² are below 1 at every step, and inputs of size 1 make them so small that they win "
+                           "over R."},
         after="Whether a gradient explodes is no property of R alone: the data take part.",
         hints=["What stands between two factors R in the product of Jacobians?",
                "How large is 1 − h² for h = 0.8? Is 1.2 enough to make up for it?"]),
@@ -184,18 +189,21 @@ EXERCISES = [
         "Eight units in a chain: unit i reads unit i − 1 with weight 1.5, and nothing else. All eigenvalues of this R are 0, "
         "R^8 = 0. A gradient of size 1 starts at the last unit. What becomes of it?",
         answer=_delay_line,
-        options={"it is 0 after one step": "Eigenvalues of 0 say only how it ends. R hands the gradient of a unit to the unit before "
-                                           "it, 1.5 times as large.",
-                 "it shrinks in every step": "The spectral radius is 0, but that is about many steps. In a single one, R makes some "
-                                             "vectors longer: its largest singular value is 1.5.",
-                 "it grows for a while, then it is exactly 0": "It walks along the chain, 1.5 times as large at each unit, and falls "
-                                                               "off the end."},
+        options={
+            "it is 0 after one step": "Eigenvalues of 0 say only how it ends. R hands the gradient of a unit to the unit before "
+                                      "it, 1.5 times as large.",
+            "it shrinks in every step": "The spectral radius is 0, but that is about many steps. In a single one, R makes some "
+                                        "vectors longer: its largest singular value is 1.5.",
+            "it grows for a while, then it is exactly 0": "It walks along the chain, 1.5 times as large at each unit, and falls "
+                                                          "off the end."},
         after="Eigenvalues say how it ends, singular values what can happen in a step.",
-        hints=["Write down R for three units, and multiply the gradient (0, 0, 1) with its transpose, twice.", "And a third time?"]),
+        hints=["Write down R for three units, and multiply the gradient (0, 0, 1) with its transpose, twice.",
+               "And a third time?"]),
     Formula(
         "01.6", "A leash for explosions",
-        "Write clip(grads, limit): grads is a list of arrays, which together are one long vector. If that vector is longer than "
-        "limit, return all of them scaled by one common factor, so that it has the length limit; else as they are. Return a list.",
+        "Write clip(grads, limit): grads is a list of arrays, which together are one long vector. If that vector is longer "
+        "than limit, return all of them scaled by one common factor, so that it has the length limit; else as they are. Return "
+        "a list.",
         truth=_clipped, returns=("dW", "dR", "db"),
         probes={"gradients that are short enough": _gradients(0.5), "gradients that are too long": _gradients(7.0)},
         slips=[Slip(lambda grads, limit: [g * min(1, limit / np.linalg.norm(g)) for g in grads],

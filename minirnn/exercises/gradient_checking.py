@@ -45,8 +45,8 @@ EXERCISES = [
                "R takes h (H numbers) to the pre-activation. What takes the gradient of the pre-activation back to h?"]),
     Backward(
         "08.2", "The coupled LSTM: look",
-        "c' = (1 − i) ⊙ c + i ⊙ g, o = σ(a_o + p ⊙ c'), h' = o ⊙ tanh(c'). One mistake in step_backward of CoupledLSTM; hand in "
-        "a cell.",
+        "c' = (1 − i) ⊙ c + i ⊙ g, o = σ(a_o + p ⊙ c'), h' = o ⊙ tanh(c'). One mistake in step_backward of CoupledLSTM; hand "
+        "in a cell.",
         step=coupled_step, params={**_gates("iog"), "p": (4, 1)}, n_in=3, n_hidden=4, state_names=("h", "c"), broken=True,
         detail="matrix",
         hints=["Is anything wrong that does not go through h'? Is o's own gradient wrong?",
@@ -58,7 +58,7 @@ EXERCISES = [
         "gru_step_backward, and only numbers to find them by.",
         step=gru_step, params=_gates("rzn"), n_in=3, n_hidden=4, broken=True, detail="numbers",
         hints=["A quotient of exactly −1 in W, R and b of one gate is one mistake, not three.",
-               "If W_n and b_n are right over one step but R_n is not, the outer product has the wrong second factor: what does "
-               "R_n multiply?",
+               "If W_n and b_n are right over one step but R_n is not, the outer product has the wrong second factor: what "
+               "does R_n multiply?",
                "h acts on h' by four ways: count them, and what stands on each."]),
 ]

@@ -46,7 +46,7 @@ class Session:
             self.solved.add(number)
             return feedback
         left = len(exercise.hints) - self._given.get(number, 0)
-        if feedback.status == "wrong" and left:
+        if feedback.status == "wrong" and left > 0:
             more = f'\nexercises.hint("{number}") gives a hint; {"there is one" if left == 1 else f"there are {left}"}.'
             return Feedback("wrong", feedback.text + more)
         return feedback

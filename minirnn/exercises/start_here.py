@@ -53,8 +53,8 @@ def logistic_step(p, x, old):
 
 def product_step(p, x, old):
     h, = old
-    u, v = np.tanh(p["W"] @ x + p["b"]), np.tanh(p["R"] @ h)
-    return (u * v,), {"u": u, "v": v}
+    q, r = np.tanh(p["W"] @ x + p["b"]), np.tanh(p["R"] @ h)
+    return (q * r,), {"q": q, "r": r}
 
 
 PARAMS = {"W": (4, 3), "R": (4, 4), "b": (4, 1)}
@@ -65,8 +65,9 @@ EXERCISES = [
         "A cell reads 3 features and has 5 units. You run it over a batch of 20 sequences, each of 7 steps. What is the shape "
         "of run.hs? Hand in three numbers: (…, …, …).",
         answer=lambda: np.array(unroll(make_cell("rnn", 3, 5), np.zeros((7, 3, 20))).hs.shape),
-        slips=[Slip(lambda: np.array([20, 7, 5]), "That is batch first, as some libraries have it. Here an example is a column: "
-                                                  "where does the batch stand in the shape of a matrix whose columns are examples?"),
+        slips=[Slip(lambda: np.array([20, 7, 5]), "That is batch first, as some libraries have it. Here an example is a "
+                                                  "column: where does the batch stand in the shape of a matrix whose columns "
+                                                  "are examples?"),
                Slip(lambda: np.array([7, 20, 5]), "That has an example per row. Here an example is a column."),
                Slip(lambda: np.array([7, 3, 20]), "That is the shape of the input xs. run.hs holds what the units answer."),
                Slip(lambda: np.array([5, 7, 20]), "Time comes first.")],
@@ -74,28 +75,30 @@ EXERCISES = [
                "Time stands in front of that matrix."]),
     Number(
         "00.2", "A step by hand",
-        "The second column of the network of two units: x = −0.5, h = (0.6, 0.2). Compute h' with a pocket calculator, to three "
-        "digits, and hand in two numbers.",
+        "The second column of the network of two units: x = −0.5, h = (0.6, 0.2). Compute h' with a pocket calculator, to "
+        "three digits, and hand in two numbers.",
         answer=_new_state,
         slips=[Slip(lambda: (W @ X + R @ H + b)[:, 0], "That is the pre-activation a: the tanh is still to come."),
                Slip(lambda: np.tanh(W @ X + R @ H)[:, 0], "The bias b is not in it."),
-               Slip(lambda: np.tanh(W @ X + R.T @ H + b)[:, 0], "That multiplies h with the columns of R. Row i of R belongs to "
-                                                                "unit i."),
+               Slip(lambda: np.tanh(W @ X + R.T @ H + b)[:, 0], "That multiplies h with the columns of R. Row i of R belongs "
+                                                                "to unit i."),
                Slip(lambda: np.tanh(W @ X + b)[:, 0], "That has not read the old state h."),
                Slip(lambda: np.tanh(R @ H + b)[:, 0], "That has not read the input x.")],
         hints=["First a_1 = W_1 x + R_11 h_1 + R_12 h_2 + b_1, with the numbers of the second column.",
                "The two pre-activations are negative, both between −1 and 0."]),
     Number(
         "00.3", "A step back by hand",
-        "For the same column, with dh' = (1, −0.5): compute dh, the gradient of the loss with respect to the old state, to three "
-        "digits. Hand in two numbers.",
+        "For the same column, with dh' = (1, −0.5): compute dh, the gradient of the loss with respect to the old state, to "
+        "three digits. Hand in two numbers.",
         answer=_old_gradient,
-        slips=[Slip(lambda: (R.T @ DH_NEW)[:, 0], "The slope of tanh, by which the gradient passes from h' to a, is not in it."),
-               Slip(lambda: (R @ (DH_NEW * _slope()))[:, 0], "That goes through R as the forward pass does. Unit 1 of the old state "
-                                                             "acts on the units by the first column of R: sum over that column."),
+        slips=[Slip(lambda: (R.T @ DH_NEW)[:, 0], "The slope of tanh, by which the gradient passes from h' to a, is not in "
+                                                  "it."),
+               Slip(lambda: (R @ (DH_NEW * _slope()))[:, 0], "That goes through R as the forward pass does. Unit 1 of the old "
+                                                             "state acts on the units by the first column of R: sum over that "
+                                                             "column."),
                Slip(lambda: (DH_NEW * _slope())[:, 0], "That is da. From a to the old state it goes once more through R."),
-               Slip(lambda: (R.T @ (DH_NEW * (1 - H**2)))[:, 0], "That takes the slope at the old state h. tanh was applied to a, "
-                                                                 "and gave h'."),
+               Slip(lambda: (R.T @ (DH_NEW * (1 - H**2)))[:, 0], "That takes the slope at the old state h. tanh was applied to "
+                                                                 "a, and gave h'."),
                Slip(lambda: (R.T @ (DH_NEW * (1 - _new_state()[:, None])))[:, 0], "The slope of tanh is not 1 − h'.")],
         hints=["First da_i = dh'_i times the slope of tanh at a_i. You know that slope from h'_i.",
                "h_1 acts on a_1 by R_11 and on a_2 by R_21. So dh_1 is a sum of two terms."]),
@@ -106,8 +109,8 @@ EXERCISES = [
         step=tanh_step, params=PARAMS, n_in=3, n_hidden=4,
         after="You have derived a gradient by hand and had it confirmed by a witness that knows no derivation.",
         hints=["dnew and new are tuples of one array each: dh_new, = dnew and h_new, = new. Begin with da.",
-               "Every gradient has the shape of what it belongs to: W is (H, D), x is (D, B), da is (H, B). Which product of da "
-               "and x is (H, D), and sums over the columns?",
+               "Every gradient has the shape of what it belongs to: W is (H, D), x is (D, B), da is (H, B). Which product of "
+               "da and x is (H, D), and sums over the columns?",
                "The bias is added to every column, so its gradient is a sum over the columns; keepdims=True keeps it (H, 1)."]),
     Prediction(
         "00.5", "What a firm answer costs",
@@ -122,14 +125,15 @@ EXERCISES = [
         step=logistic_step, params=PARAMS, n_in=3, n_hidden=4, broken=True,
         after="Every activation brings a slope of its own: look it up by its output, never by habit.",
         hints=["One mistake is a habit from tanh. What is the derivative of 1/(1 + e^(−a)), in terms of its value?",
-               "The other is in what reaches the old state. Test the shapes with D and H that differ: a square matrix forgives too "
-               "much."]),
+               "The other is in what reaches the old state. R is square, so its shape does not complain: which way does a "
+               "gradient go through it?"]),
     Backward(
         "00.7", "Two factors",
-        "u = tanh(W x + b), v = tanh(R h), h' = u ⊙ v. Write its step_backward from blank; step notes memo[\"u\"] and "
-        "memo[\"v\"].",
+        "q = tanh(W x + b), r = tanh(R h), h' = q ⊙ r. Write its step_backward from blank; step notes memo[\"q\"] and "
+        "memo[\"r\"].",
         step=product_step, params=PARAMS, n_in=3, n_hidden=4,
         after="A product of two signals is what a gate is; the LSTM has three of them.",
-        hints=["The product rule: what multiplies dh' on its way to u? And on its way to v?",
-               "From there each factor is a tanh layer, of which you have written one already: one reads x and b, the other h."]),
+        hints=["The product rule: what multiplies dh' on its way to q? And on its way to r?",
+               "From there each factor is a tanh layer, of which you have written one already: one reads x and b, the other "
+               "h."]),
 ]

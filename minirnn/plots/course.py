@@ -23,10 +23,11 @@ class Beside:
         return "\n".join([f"{'':<{width}}   # {self.title}", *(line.rstrip() for line in lines)])
 
     def _repr_html_(self):
-        cells = "".join(f"<tr><td style='text-align: left; padding-right: 2em'>{html.escape(equation)}</td>"
-                        f"<td style='text-align: left'><code>{html.escape(code)}</code></td></tr>" for equation, code in self.rows)
-        return (f"<table style='font-size: 100%'><thead><tr><th style='text-align: left'>on paper</th><th style='text-align: left'>"
-                f"{html.escape(self.title)}</th></tr></thead><tbody>{cells}</tbody></table>")
+        left = "style='text-align: left; padding-right: 2em'"
+        rows = "".join(f"<tr><td {left}>{html.escape(equation)}</td><td {left}><code>{html.escape(code)}</code></td></tr>"
+                       for equation, code in self.rows)
+        return (f"<table style='font-size: 100%'><thead><tr><th {left}>on paper</th><th {left}>{html.escape(self.title)}</th>"
+                f"</tr></thead><tbody>{rows}</tbody></table>")
 
 
 def beside(function, equations):
@@ -122,11 +123,11 @@ def singular_values_figure(own, products):
     left.set_ylim(0, None)
     shades = [BLUE, GREEN, "#E69F00", ORANGE, "#CC79A7"]
     for (k, values), colour, marker in zip(products.items(), shades, "os^Dv"):
-        right.plot(units, np.maximum(values, 1e-17), color=colour, marker=marker, markevery=7, markersize=5, linewidth=1.4,
+        right.plot(units, values, color=colour, marker=marker, markevery=7, markersize=5, linewidth=1.4,
                    label=f"{k} step{'s' * (k > 1)}")
     right.axhline(1, color=FAINT, linewidth=0.8)
     right.set_yscale("log")
-    right.set_ylim(1e-16, 10)
+    right.set_ylim(1e-20, 10)
     right.legend(frameon=False, fontsize=9, loc="lower left", title="product over")
     tidy(left, "Singular values of R", "number, from the largest", "factor on a direction")
     tidy(right, "Singular values of the product of Jacobians", "number, from the largest", "factor (logarithmic)")
@@ -145,7 +146,8 @@ def delay_line_figure(norms, largest):
     k = np.arange(len(norms))
     alive = norms > 0
     axes.plot(k[alive], norms[alive], color=BLUE, marker="o", linewidth=2, label="norm of the gradient")
-    axes.plot(k[~alive], np.full((~alive).sum(), norms[alive].min() / 2), "x", color=ORANGE, markersize=8, mew=2, label="exactly 0")
+    floor = np.full((~alive).sum(), norms[alive].min() / 2)
+    axes.plot(k[~alive], floor, "x", color=ORANGE, markersize=8, mew=2, label="exactly 0")
     axes.plot(k[alive], largest**k[alive].astype(float), color=FAINT, linewidth=1, linestyle="--",
               label="largest singular value, to the power k")
     axes.set_yscale("log")

@@ -1,75 +1,75 @@
-"""How cells learn, side by side: their curves with the spread over seeds, and the table as a figure."""
+"""How several networks learn the same thing, and at which positions of a sequence they are right."""
 
 import numpy as np
 
-from .style import FAINT, INK, cell_style, figure, line_style, tidy
+from ..cells import CELLS
+from .style import FAINT, INK, cell_style, figure, line_style, running_mean, tidy
+
+LOOKS = (("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"), (INK, (0, (5, 1))), ("#E69F00", (0, (3, 1, 1, 1))))
 
 
-def curves_figure(curves, *, title="", metric="loss", criterion=None, trivial=None, reference=None):
-    """Learning curves of several cells: the median over seeds, and a band from the least to the largest.
+def courses_figure(panels, *, ylabel="loss", guessing=None, width=None, log=True, looks=None):
+    """The loss of several networks against the training step, one panel for each task or question.
 
     Args:
-        curves: cell -> a list of curves, one per seed; each a dict with "step" and the metric, as `read_curve` gives.
-        title: what was learned.
-        metric: which of the curves' numbers to draw.
-        criterion: a number at which the task is solved, drawn as a line.
-        trivial: what the best answer that is always the same reaches, drawn as a line.
-        reference: label -> (steps, values) of curves to draw under ours, with the style of the cell that the label begins with.
+        panels: title -> {label: losses}.
+        guessing: title -> the loss of guessing, drawn as a thin line; none without it.
+        width: how many batches each point is a mean of; a fortieth of the longest course without it.
+        log: whether the losses are drawn on a logarithmic axis.
+        looks: label -> the name of the cell whose colour and line it takes; without it labels that begin with a cell's name
+            take that cell's, and others take turns.
     """
-    fig = figure(7.8, 4.4)
-    axes = fig.subplots()
-    least, largest = np.inf, 0.0
-    for cell, seeds in curves.items():
-        steps, values = common_steps(seeds, metric)
-        low, middle, high = (np.array(line) for line in zip(*map(low_middle_high, values.T)))
-        style = cell_style(cell)
-        axes.fill_between(steps, low, high, color=style["color"], alpha=0.18, linewidth=0)
-        marks = np.unique(np.linspace(0, len(steps) - 1, 9).astype(int)).tolist()
-        axes.plot(steps, middle, **style, markevery=marks, markersize=5, linewidth=1.8, label=cell)
-        least, largest = min(least, np.nanmin(low)), max(largest, np.nanmax(high))
-    for label, (steps, values) in (reference or {}).items():
-        axes.plot(steps, values, **line_style(label), linewidth=1, alpha=0.45, label=label)
-    for level, words in ((trivial, "always the same answer"), (criterion, "solved")):
-        if level is not None:
-            axes.axhline(level, color=FAINT if words != "solved" else INK, linewidth=0.9, linestyle="--")
-            axes.annotate(words, (0, level), xycoords=("axes fraction", "data"), xytext=(4, 3), textcoords="offset points",
-                          fontsize=8.5, color="#555555")
-    if least > 0 and largest > 20 * least and metric == "loss":
-        axes.set_yscale("log")
-    several = max(map(len, curves.values())) > 1
-    tidy(axes, title, "training step (batches learned from)", metric + (" (median and range over seeds)" if several else ""))
-    axes.legend(frameon=False, fontsize=9)
+    fig = figure(0.8 + 4.6 * len(panels), 3.5)
+    axes_of = fig.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, courses) in zip(axes_of, panels.items()):
+        window = width or max(5, max(map(len, courses.values())) // 40)
+        for number, (label, losses) in enumerate(courses.items()):
+            axes.plot(*running_mean(losses, window), linewidth=2, label=label, **_look((looks or {}).get(label, label), number))
+        if guessing and title in guessing:
+            axes.axhline(guessing[title], color=FAINT, linewidth=0.9)
+            axes.text(0.99, guessing[title], "guessing", ha="right", va="bottom", fontsize=8.5, color="#555555",
+                      transform=axes.get_yaxis_transform())
+        if log:
+            axes.set_yscale("log")
+        axes.legend(frameon=False, fontsize=9)
+        tidy(axes, title, "training step", f"{ylabel} (mean over {window} batches)" if axes is axes_of[0] else None)
     return fig
 
 
-def common_steps(seeds, metric):
-    """(n,) steps and (seeds, n) values of several curves at the same steps; NaN where a curve has ended."""
-    last = max(curve["step"][-1] for curve in seeds)
-    steps = np.unique(np.linspace(1, last, 200).round())
-    return steps, np.array([np.interp(steps, curve["step"], curve[metric], right=np.nan) for curve in seeds])
+def positions_figure(curves, title, *, xlabel="position in the sequence", guessing=0.5, trained_at=None, looks=None, guess=None):
+    """The share of right answers at each position of a sequence.
 
-
-def low_middle_high(values):
-    """The least, the median and the largest of those values that are numbers."""
-    there = values[np.isfinite(values)]
-    return (there.min(), np.median(there), there.max()) if there.size else (np.nan,) * 3
-
-
-def table_figure(lines, title=""):
-    """A table as a figure: a list of rows of text, the head first."""
-    widths = np.array([max(len(row[k]) for row in lines) for k in range(len(lines[0]))], float) + 2
-    fig = figure(max(4.0, 0.088 * widths.sum()), 0.5 + 0.3 * len(lines))
+    Args:
+        curves: label -> shares, from position 1 on.
+        guessing: the share that guessing gets right.
+        trained_at: the last position of the sequences of training; everything up to there is shaded.
+        looks: see `courses_figure`.
+        guess: (position, share, label) of somebody's prediction, drawn as a star.
+    """
+    fig = figure(8.2, 3.5)
     axes = fig.subplots()
-    axes.set_axis_off()
-    axes.set_title(title, loc="left", fontsize=11)
-    lefts = np.concatenate([[0], np.cumsum(widths)[:-1]]) / widths.sum()
-    for k, row in enumerate(lines):
-        y = 1 - (k + 0.5) / len(lines)
-        color = cell_style(row[0])["color"] if 0 < k else INK
-        for j, text in enumerate(row):
-            axes.text(lefts[j], y, text, fontsize=9, va="center", weight="bold" if k == 0 or j == 0 else "normal",
-                      color=color if j == 0 else INK)
-    axes.axhline(1 - 1 / len(lines), color=INK, linewidth=0.8)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
+    longest = max(map(len, curves.values()))
+    if trained_at:
+        axes.axvspan(0.5, trained_at + 0.5, color="#eeeeee", linewidth=0)
+        axes.text(0.5 + trained_at / 2, 0.02, "trained here", ha="center", fontsize=8.5, color="#555555")
+    axes.axhline(guessing, color=FAINT, linewidth=0.9)
+    axes.text(longest + 0.4, guessing + 0.015, "guessing", ha="right", va="bottom", fontsize=8.5, color="#555555")
+    for number, (label, shares) in enumerate(curves.items()):
+        name = (looks or {}).get(label, label)
+        look = _look(name, number)
+        marker = cell_style(name)["marker"] if look == line_style(name) else "os^DvP"[number % 6]
+        axes.plot(np.arange(1, len(shares) + 1), shares, marker=marker, markersize=5, linewidth=2, label=label, **look)
+    if guess:
+        axes.plot(guess[0], guess[1], "k*", markersize=12, label=guess[2], clip_on=False)
+    axes.set_ylim(0, 1.04)
+    axes.set_xlim(0.5, longest + 0.5)
+    axes.legend(frameon=False, fontsize=9, loc="center right" if guessing < 0.4 else "lower left")
+    tidy(axes, title, xlabel, "share of right answers")
     return fig
+
+
+def _look(name, number):
+    first = str(name).split()[0].split(",")[0].lower()
+    if first in CELLS:
+        return line_style(first)
+    return dict(zip(("color", "linestyle"), LOOKS[number % len(LOOKS)]))

@@ -14,7 +14,8 @@ from ..architecture import architecture_of
 from ..arrays import read_arrays, read_headers, write_arrays
 from ..model import Model
 from ..optim import OPTIMIZERS
-from ..tasks import TASKS, make_task
+from ..tasks import TASKS
+from .experiment import task_of
 from .history import History
 from .state import Settings, TrainState
 
@@ -159,12 +160,14 @@ def checked_generator(name):
 
 
 def described_task(task):
-    """A task by its name and options, or None if it is somebody's own."""
+    """A task by its name and options (or its place in a file), or None if it is somebody's own."""
     names = {kind: name for name, kind in TASKS.items()}
+    if hasattr(task, "made_from"):
+        return dict(zip(("name", "options"), task.made_from))
     return {"name": names[type(task)], "options": task.made_with} if type(task) in names else None
 
 
 def _task(path, described):
     if described is None:
         raise ValueError(f"{path} is of a training on a task of somebody's own: give it as task=")
-    return make_task(described["name"], **described["options"])
+    return task_of(described["name"], described["options"])

@@ -56,7 +56,7 @@ def run_all(experiments, executor=None, *, out, resume=False, threads=None, prog
         raise FileExistsError(f"{out} holds {taken[0]} already: go on with it (resume), or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
     (out / STOP).unlink(missing_ok=True)
-    found = {}
+    found, waiting = {}, {}
     try:
         if executor is None:
             for experiment in experiments:
@@ -64,7 +64,8 @@ def run_all(experiments, executor=None, *, out, resume=False, threads=None, prog
                 found[experiment.name] = run_one(experiment.as_dict(), str(out), threads)
                 told(experiment, found[experiment.name].get("record"), found[experiment.name].get("error"))
         else:
-            waiting = {executor.submit(run_one, experiment.as_dict(), str(out), threads): experiment for experiment in experiments}
+            for experiment in experiments:
+                waiting[executor.submit(run_one, experiment.as_dict(), str(out), threads)] = experiment
             while waiting:
                 ended, _ = wait(waiting, timeout=LOOK, return_when=FIRST_COMPLETED)
                 for future in ended:
@@ -198,10 +199,16 @@ def spread(values, form):
 
 def read_curve(folder):
     """The course of an experiment, from its folder: name -> array, with "step"."""
-    path = Path(folder) / CURVE
+    return read_points(Path(folder) / CURVE)
+
+
+def read_points(path):
+    """A curve from a CSV file: name -> array, with "step". OSError, or ValueError with the path."""
     with open(path, encoding="utf-8", newline="") as file:
-        head, *rows = csv.reader(file)
+        rows = list(csv.reader(file))
     try:
-        return dict(zip(head, np.array(rows, float).reshape(-1, len(head)).T))
-    except ValueError:
-        raise ValueError(f"{path} is damaged: expected a row of numbers below {', '.join(head)} in each line") from None
+        head, *numbers = rows
+        points = dict(zip(head, np.array(numbers, float).reshape(-1, len(head)).T))
+        return {"step": points.pop("step"), **points}
+    except (ValueError, KeyError):
+        raise ValueError(f"{path} is damaged: expected columns of numbers, with the steps among them") from None

@@ -6,7 +6,7 @@
 
 Where two sources set a task differently, `paper` is the RDA's (Maginnis & Richemond 2017): 250 units, 100 sequences per update,
 Adam at 0.001, every element of the gradient clipped to [−1, 1], all initial states learned, biases at 0 but those of forget
-and discount gates at 1.
+and discount gates at 1. Of a GRU's gates the paper says nothing; here they start at 1, as in the TensorFlow of that year.
 """
 
 from .. import checks
@@ -29,6 +29,7 @@ PRESETS = {
         "copy": {**RWA_AUTHOR, "until": "loss < 0.01", "task_options": {"length": 100, "symbols": 7}},
     },
 }
+PAPER_CELLS = {"gru": {"gate_bias": 1.0}}       # z is how much of h is kept: a forget gate, which starts at 1
 FIVE = ("rwa", "rda-exp-tanh", "rda-sigmoid-id", "gru", "lstm")         # the models that the RDA's paper compares
 
 
@@ -46,6 +47,8 @@ def preset(name, task, cell, *, seed=0, **changes):
     """
     settings = dict(checks.lookup(f"task of the preset {name!r}", task, checks.lookup("preset", name, PRESETS)))
     checks.lookup("cell", cell, CELLS)
+    if name == "paper":
+        settings["cell_options"] = {**settings.get("cell_options", {}), **PAPER_CELLS.get(cell, {})}
     for options in ("task_options", "cell_options"):
         settings[options] = {**settings.get(options, {}), **changes.pop(options, {})}
     return Experiment(**{**settings, "task": task, "cell": cell, "seed": seed, **changes})

@@ -106,7 +106,7 @@ def test_gradcheck_takes_a_cell_from_the_users_file_and_names_its_mistake(tmp_pa
 @pytest.mark.parametrize("content, name, words", [
     (MY_CELL, "Raises", "mycell.py, line 24, in step: RuntimeError: not today"),
     (MY_CELL, "AsksInVain", "line 28, in step_backward: step_backward reads memo.gate, which step did not note: it noted nothing"),
-    (MY_CELL, "ReturnsTooLittle", "step_backward returned a tuple of 0 as dold, expected a tuple of 1: (dh)"),
+    (MY_CELL, "ReturnsTooLittle", "step_backward returned a tuple of 0 as dold, expected a tuple of 1: (dh,)"),
     (MY_CELL, "Other", "has no 'Other', but it has MyCell, Wrong, Raises, AsksInVain, ReturnsTooLittle, RaisesFrom"),
     (MY_CELL, "RaisesFrom", "mycell.py, line 39, in step: RuntimeError: no h"),
     ("import nonsense_that_is_not_there", "X", "mycell.py, line 1: ModuleNotFoundError: No module named 'nonsense_that"),
