@@ -1,5 +1,6 @@
 """Read a text one character at a time and guess the next. The measure is bits per character."""
 
+import os
 import re
 import sysconfig
 import textwrap
@@ -29,12 +30,15 @@ def library():
     These are all comments, and all texts between three quotes that begin a line, file by file. They are the same for everybody
     with the same version of Python.
     """
-    folder = Path(sysconfig.get_path("stdlib"))
-    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*.py")}
-    own = [name for name in sorted(files) if not NOT_EVERYWHERE & set(name.split("/"))
-           and not name.startswith(("_sysconfigdata", "sitecustomize"))]       # which tell of a machine
-    return "\n".join(quoted or comment for name in own
-                     for quoted, comment in PROSE.findall(files[name].read_text(encoding="utf-8", errors="replace")))
+    texts, start = {}, sysconfig.get_path("stdlib")
+    for folder, folders, files in os.walk(start):
+        folders[:] = set(folders) - NOT_EVERYWHERE              # not looked into
+        for name in files:
+            if name.endswith(".py") and not name.startswith(("_sysconfigdata", "sitecustomize")):      # which tell of a machine
+                path = Path(folder, name)
+                text = path.read_text(encoding="utf-8", errors="replace")
+                texts[path.relative_to(start).as_posix()] = [quoted or comment for quoted, comment in PROSE.findall(text)]
+    return "\n".join("\n".join(texts[name]) for name in sorted(texts) if texts[name])
 
 
 CORPORA, UNITS = {"documentation": documentation, "library": library}, ("characters", "bytes")
@@ -72,12 +76,15 @@ class Text(Task):
         self.length = checks.positive_integer("length", length)
         if path is not None and corpus is not None:
             raise ValueError(f"corpus is {corpus!r} beside the path {str(path)!r}, expected only one of them")
-        units = checks.choice("units", units or ("bytes" if Path(path or "").name == "enwik8" else "characters"), UNITS)
+        path = path if path is None else Path(checks.path("path", path))
+        units = checks.choice("units", units or ("bytes" if path is not None and path.name == "enwik8" else "characters"), UNITS)
         if path is None:
             self.text = checks.lookup("corpus", corpus or "documentation", CORPORA)()
+            if not self.text:
+                raise ValueError(f"the corpus {corpus!r} is empty: this Python has no sources")
             self.text = self.text.encode("utf-8") if units == "bytes" else self.text
         else:
-            self.text = _read(Path(checks.path("path", path)), units)
+            self.text = _read(path, units)
         self.alphabet, self.codes = _coded(np.frombuffer(self.text, np.uint8) if units == "bytes" else
                                            np.frombuffer(self.text.encode("utf-32-le"), np.uint32))
         self.n_symbols = self.n_in = self.n_out = len(self.alphabet)
