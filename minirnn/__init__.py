@@ -24,6 +24,7 @@ from .layers import BatchNorm, Dropout, Embedding, Linear, OneHot
 from .losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
 from .model import Model
 from .optim import SGD, Adam, RMSProp, clip_by_element, clip_by_norm
+from .stepping import step_through
 from .tasks import TASKS, make_task
 from .training import History, evaluate, make_model, train
 from .unrolling import Run, unroll
@@ -34,5 +35,5 @@ __all__ = [
     "CELLS", "TASKS", "Adam", "BatchNorm", "Cell", "Dropout", "Embedding", "FunctionCell", "History", "Linear",
     "Memo", "Model", "OneHot", "Parameters", "RMSProp", "Run", "SGD", "Stack", "clip_by_element", "clip_by_norm",
     "describe", "evaluate", "gradcheck", "make_cell", "make_model", "make_task", "mean_squared_error",
-    "recurrent_bounds", "sigmoid_cross_entropy", "softmax_cross_entropy", "train", "unroll",
+    "recurrent_bounds", "sigmoid_cross_entropy", "softmax_cross_entropy", "step_through", "train", "unroll",
 ]

@@ -262,14 +262,14 @@ class Share:
 
     def _segment(self, s, n_chunk, tick=None):
         """The steps of segment s, from its start, into the room for one segment."""
-        cell, steps, states, memos = self.cell, self._steps(s), self.states, self.memos
+        cell, step, steps, states, memos = self.cell, type(self.cell).step, self._steps(s), self.states, self.memos
         for kept, start in zip(states, self.starts):
             kept[0] = start[s]
         old = tuple(start[s].copy() for start in self.starts)
         for first in range(steps.start, steps.stop, n_chunk):
             wxs = cell.input_terms(self.xs[first:min(first + n_chunk, steps.stop)])
             for t, wx in enumerate(wxs, first - steps.start):
-                new, memo = cell.step(wx, old)
+                new, memo = step(cell, wx, old)
                 if self._n_seen < 2:
                     self._look_at(new, memo)
                 for name in self.copied:

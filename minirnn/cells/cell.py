@@ -10,6 +10,7 @@ D is the number of input features, H the number of hidden units, B the batch, an
 """
 
 import copy
+import functools
 import inspect
 from types import SimpleNamespace
 
@@ -204,14 +205,14 @@ class Cell:
         return copy.deepcopy(self, {id(a): a for a in own})
 
     def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name not in self.params.stacked}
+        return {name: value for name, value in vars(self).items() if name not in self.params.stacked and name != "step"}
 
     def __setstate__(self, state):
         vars(self).update(state)
         self._bind(self.params)
 
     def _bind(self, params):
-        self.params = params
+        self.params, self.step = params, CalledStep(self)
         for symbol, array in params.stacked.items():
             setattr(self, symbol, array)
 
@@ -238,6 +239,25 @@ class Cell:
 
     def __repr__(self):
         return f"{type(self).__name__}(n_in={self.n_in}, n_hidden={self.n_hidden}, dtype={self.dtype})"
+
+
+class CalledStep:
+    """`cell.step` as somebody calls it by hand, who may well give it x. The loop over time calls the class's own `step`."""
+
+    def __init__(self, cell):
+        self.cell = cell
+        functools.update_wrapper(self, type(cell).step)
+
+    def __call__(self, wx, old):
+        cell = self.cell
+        if np.shape(wx)[:1] == (cell.n_in,):
+            rows = len(cell.input_terms(np.zeros((1, cell.n_in, 1), cell.dtype))[0])
+            if rows != cell.n_in:
+                raise ValueError(
+                    f"wx has shape {np.shape(wx)}, which is that of x, expected {(rows, *np.shape(wx)[1:])}: step takes W x + b, as "
+                    f"cell.input_terms(x[None])[0] computes it. minirnn.unroll(cell, xs) runs a whole sequence, and "
+                    f"minirnn.step_through(cell, xs) shows a step with its numbers")
+        return type(cell).step(cell, wx, old)
 
 
 def stack(*gates):

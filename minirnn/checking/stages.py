@@ -186,7 +186,7 @@ def _activations(function, owner, call):
 def shadow(cell):
     """The same cell, with the same arrays, but for what its methods will leave in it: that stays in the shadow."""
     other = object.__new__(type(cell))
-    vars(other).update(vars(cell))
+    vars(other).update({name: value for name, value in vars(cell).items() if name != "step"})     # which is bound to the cell
     return other
 
 

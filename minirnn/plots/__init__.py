@@ -11,14 +11,14 @@ from .course_gated import (answers_figure, beyond_figure, counting_figure, fresh
                            sizes_figure, telephone_figure)
 from .lemma1 import accuracy_panel, amplitude_panel, attention_panel, fitted_panels, lemma1_figure
 from .showing import show
-from .style import FAINT, INK, STYLES, cell_style, check_format, figure, line_style, running_mean, save, tidy
+from .style import FAINT, INK, ROLES, STYLES, cell_style, check_format, figure, line_style, running_mean, save, tidy
 from .training import training_figure
 from .verdicts import verdicts_figure, verdicts_panel
 
 __all__ = [
-    "FAINT", "INK", "STYLES", "accuracy_panel", "amplitude_panel", "answers_figure", "attention_panel", "bench_figure",
-    "beside", "beyond_figure", "cell_style", "check_format", "counting_figure", "delay_line_figure", "distance_figure",
-    "figure", "firmness_figure", "fitted_panels", "fresh_memory_figure", "learning_times_figure", "lemma1_figure",
-    "line_style", "long_figure", "running_mean", "save", "show", "singular_values_figure", "sizes_figure",
+    "FAINT", "INK", "ROLES", "STYLES", "accuracy_panel", "amplitude_panel", "answers_figure", "attention_panel",
+    "bench_figure", "beside", "beyond_figure", "cell_style", "check_format", "counting_figure", "delay_line_figure",
+    "distance_figure", "figure", "firmness_figure", "fitted_panels", "fresh_memory_figure", "learning_times_figure",
+    "lemma1_figure", "line_style", "long_figure", "running_mean", "save", "show", "singular_values_figure", "sizes_figure",
     "telephone_figure", "tidy", "training_figure", "verdicts_figure", "verdicts_panel",
 ]

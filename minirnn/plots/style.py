@@ -23,6 +23,9 @@ STYLES = {                      # family of cells -> colour, line, marker
     "mut": ("#56B4E9", (0, (3, 1, 1, 1)), "P"),
 }
 OTHER = ("#777777", (0, (8, 2)), "*")
+ROLES = {                       # what a quantity of a step is -> its colour, dark enough to be read as text on white
+    "input": "#005F99", "state": "#00704F", "gate": "#8F3F75", "value": "#333333", "weight": "#5F5F5F", "gradient": "#B84A00",
+}
 INK, FAINT = "#333333", "#999999"           # the lemma's lines; what is only for orientation
 
 
