@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..cells.cell import Cell, Memo
-from ..cells.contract import check_array, check_state, described, pair
-from ..cells.function import FunctionCell
+from ..returned import check_array, check_state, described, pair
+from ..function_cell import FunctionCell
 from . import trace
 
 OWN = ("initial_state", "random_state", "input_terms", "step", "step_backward", "weight_gradients", "initial_state_backward",
