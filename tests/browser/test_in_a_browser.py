@@ -17,7 +17,7 @@ import minirnn
 from browser.webdriver import Browser, free_port, programs, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 120                           # for what takes a few on an idle machine: no timing decides here
+SECONDS = 600                           # for what takes a few on an idle machine: no timing decides here
 
 pytestmark = [pytest.mark.skipif(os.environ.get("MINIRNN_ALL") != "1", reason="takes a minute: with MINIRNN_ALL=1"),
               pytest.mark.skipif(programs() is None, reason="there is no Chromium with its driver")]
@@ -43,10 +43,11 @@ def lab(tmp_path):
         settings.parent.mkdir(parents=True)
         settings.write_text(text)
     port = free_port()
-    environment = {**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings"), "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
-                   "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"), "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces")}
+    folders = {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "JUPYTER_CONFIG_DIR": "config",
+               "JUPYTER_RUNTIME_DIR": "runtime"}
+    environment = {**os.environ, **{name: str(tmp_path / folder) for name, folder in folders.items()}}
     options = ["--no-browser", f"--port={port}", "--IdentityProvider.token=", "--LabApp.expose_app_in_browser=True",
-               "--LabApp.news_url=", "--ServerApp.open_browser=False", *["--allow-root"] * (getattr(os, "geteuid", lambda: 1)() == 0)]
+               *["--allow-root"] * (getattr(os, "geteuid", lambda: 1)() == 0)]
     server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], cwd=tmp_path / "project", env=environment,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
@@ -110,40 +111,47 @@ class Lab:
         self.ask("panel.content.widgets[arguments[0]].node.scrollIntoView(); return true", index)
 
 
-def test_a_student_runs_the_notebook_moves_the_slider_and_answers(lab, shots):
+@pytest.fixture
+def browser(shots):
+    """A browser; what it showed at the end of the test stays as last.png."""
     with Browser() as browser:
-        notebook = Lab(browser, lab, "00_start_here.ipynb")
-        browser.picture(shots / "00_top.png")
-        notebook.run_all()
-        errors = notebook.ask("return panel.content.widgets.filter(c => c.model.type === 'code').flatMap(c => "
-                              "[...c.outputArea.node.querySelectorAll('[data-mime-type*=stderr], [data-mime-type*=error]')]"
-                              ".map(n => n.innerText))")
-        assert errors == []
+        yield browser
+        browser.picture(shots / "last.png")
 
-        check, answer = notebook.cell_with('exercises.check("00.2"'), notebook.cell_with("new_state = ")
-        assert "00.2 is not answered yet" in notebook.shown(check)
-        notebook.write_and_run(answer, "new_state = (-0.45, -0.7)")
-        notebook.write_and_run(check)
-        assert "the tanh is still to come" in notebook.shown(check)
-        notebook.scroll_to(answer)
-        browser.picture(shots / "00_wrong.png")
-        notebook.write_and_run(answer, "new_state = np.tanh([-0.45, -0.7])")
-        notebook.write_and_run(check)
-        assert "00.2 is right" in notebook.shown(check)
-        browser.picture(shots / "00_right.png")
 
-        step = notebook.cell_with("minirnn.step_through(")
-        notebook.scroll_to(step)
-        before = notebook.shown(step)
-        assert "0.856" in before
-        of_step, of_unit, of_example = browser.find(".jp-OutputArea-output .noUi-handle")
-        browser.press(of_unit, "right")
-        wait_for(lambda: "−0.280" in notebook.shown(step), SECONDS, "the other unit")
-        assert notebook.shown(step) != before
-        browser.picture(shots / "00_step.png")
-        browser.resize(1000, 900)
-        notebook.scroll_to(step)
-        browser.picture(shots / "00_step_at_1000.png")
-        wide = notebook.ask("return panel.content.widgets.filter(c => c.outputArea && c.outputArea.node.scrollWidth > "
-                            "c.outputArea.node.clientWidth + 1).map(c => c.model.sharedModel.source.slice(0, 60))")
-        assert wide == [], "wider than the window"
+def test_a_student_runs_the_notebook_moves_the_slider_and_answers(browser, lab, shots):
+    notebook = Lab(browser, lab, "00_start_here.ipynb")
+    browser.picture(shots / "00_top.png")
+    notebook.run_all()
+    errors = notebook.ask("return panel.content.widgets.filter(c => c.model.type === 'code').flatMap(c => "
+                          "[...c.outputArea.node.querySelectorAll('[data-mime-type*=stderr], [data-mime-type*=error]')]"
+                          ".map(n => n.innerText))")
+    assert errors == []
+
+    check, answer = notebook.cell_with('exercises.check("00.2"'), notebook.cell_with("new_state = ")
+    assert "00.2 is not answered yet" in notebook.shown(check)
+    notebook.write_and_run(answer, "new_state = (-0.45, -0.7)")
+    notebook.write_and_run(check)
+    assert "the tanh is still to come" in notebook.shown(check)
+    notebook.scroll_to(answer)
+    browser.picture(shots / "00_wrong.png")
+    notebook.write_and_run(answer, "new_state = np.tanh([-0.45, -0.7])")
+    notebook.write_and_run(check)
+    assert "00.2 is right" in notebook.shown(check)
+    browser.picture(shots / "00_right.png")
+
+    step = notebook.cell_with("minirnn.step_through(")
+    notebook.scroll_to(step)
+    before = notebook.shown(step)
+    assert "0.856" in before
+    of_step, of_unit, of_example = browser.find(".jp-OutputArea-output .noUi-handle")
+    browser.press(of_unit, "right")
+    wait_for(lambda: "−0.280" in notebook.shown(step), SECONDS, "the other unit")
+    assert notebook.shown(step) != before
+    browser.picture(shots / "00_step.png")
+    browser.resize(1000, 900)
+    notebook.scroll_to(step)
+    browser.picture(shots / "00_step_at_1000.png")
+    wide = notebook.ask("return panel.content.widgets.filter(c => c.outputArea && c.outputArea.node.scrollWidth > "
+                        "c.outputArea.node.clientWidth + 1).map(c => c.model.sharedModel.source.slice(0, 60))")
+    assert wide == [], "wider than the window"
