@@ -15,11 +15,11 @@ interrupts.leave_at_once_while_importing()                      # before NumPy, 
 
 from .cells import CELLS, make_cell
 from .cells.cell import Cell, Memo
-from .cells.function import FunctionCell
 from .cells.indrnn import recurrent_bounds
 from .cells.parameters import Parameters, Stack
 from .checking.check import gradcheck
 from .description import describe
+from .function_cell import FunctionCell
 from .layers import BatchNorm, Dropout, Embedding, Linear, OneHot
 from .losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
 from .model import Model

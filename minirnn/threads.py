@@ -116,11 +116,26 @@ class Turns:
                 self.usual = None
                 self.changed.notify_all()
 
-    def after_fork(self):
-        """In a forked process only the thread that forked is left: no lock is held, and nobody else's block will ever end."""
-        number = self.numbers.get(threading.get_ident())
-        self.changed, self.waiting = threading.Condition(), []
-        self.numbers = {threading.get_ident(): number} if number else {}
+    def before_fork(self):
+        """Let the blocks of other threads end, and none begin: a BLAS that is forked in the middle of a product never wakes up."""
+        with self.changed:
+            self.own.forks = object()
+            self.waiting.append(self.own.forks)
+            self.changed.wait_for(lambda: self.waiting[0] is self.own.forks and set(self.numbers) <= {threading.get_ident()},
+                                  PATIENCE)
+
+    def after_fork_in_parent(self):
+        with self.changed:
+            self.waiting.remove(self.own.forks)
+            self.changed.notify_all()
+
+    def after_fork_in_child(self):
+        """Only the thread that forked is left: nobody holds a lock, waits, or will end a block."""
+        own = {thread: number for thread, number in self.numbers.items() if thread == threading.get_ident()}
+        if own != self.numbers:                                 # they ran for too long: from now on without BLAS's threads
+            _openblas()[1](1)
+            own, self.usual = {}, None
+        self.changed, self.waiting, self.numbers = threading.Condition(), [], own
 
 
 TURNS = Turns()
@@ -145,7 +160,8 @@ def workers():
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=workers.cache_clear)     # a forked process has no threads of its parent
-    os.register_at_fork(after_in_child=lambda: TURNS.after_fork())
+    os.register_at_fork(before=TURNS.before_fork, after_in_parent=TURNS.after_fork_in_parent,
+                        after_in_child=TURNS.after_fork_in_child)
 
 
 def _is_small(cell, batch):

@@ -24,7 +24,7 @@ import numpy as np
 
 from . import checks
 from .cells.cell import Cell, Memo
-from .cells.contract import check_state, described, pair
+from .returned import check_state, described, pair
 from .threads import n_shares, threads_for, workers
 
 CHUNK = 2**20       # K steps are those whose pre-activations are this many numbers: they fit the cache, and make large products

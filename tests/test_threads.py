@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from every_cell import CASES, awaken, label
-from whole import amount
+from whole import ALL, amount
 
 import minirnn
 from minirnn import threads, unrolling
@@ -156,8 +156,9 @@ def everything_of(name, n_hidden, batch, n_steps):
     return run.hs.tobytes() + dxs.tobytes() + grads.flat.tobytes()
 
 
-def test_results_are_the_same_to_the_bit_whoever_else_runs(two_threads):
+def test_results_are_the_same_to_the_bit_whoever_else_runs(two_threads, monkeypatch):
     """Small runs, runs in shares and runs with several threads for a product, all at once."""
+    monkeypatch.setattr(threads, "PATIENCE", 600)               # however slow this machine is
     expected = [everything_of(*one) for one in RUNS]
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(lambda k: everything_of(*RUNS[k % len(RUNS)]), range(amount(40, 432))))
@@ -356,9 +357,34 @@ def test_a_forked_process_has_threads_of_its_own(in_shares):
     assert exit_status(child) == 2
 
 
-def exit_status(child):
+@pytest.mark.skipif(not (ALL and hasattr(os, "fork")), reason="takes long where many programs run")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_process_that_is_forked_while_others_multiply_multiplies_too(two_threads, monkeypatch):
+    """A BLAS that is forked in the middle of a product would wait for threads that the child does not have."""
+    def busy():
+        while not done.is_set():
+            everything_of("lstm", 250, 32, 5)
+
+    monkeypatch.setattr(threads, "PATIENCE", 600)
+    done, others = threading.Event(), [threading.Thread(target=busy) for _ in range(2)]
+    expected = everything_of("lstm", 250, 32, 5)
+    for other in others:
+        other.start()
+    try:
+        for _ in range(10):
+            child = os.fork()
+            if not child:
+                os._exit(everything_of("lstm", 250, 32, 5) != expected)
+            assert exit_status(child, 120) == 0
+    finally:
+        done.set()
+        for other in others:
+            other.join()
+
+
+def exit_status(child, seconds=10):
     """Of a process that was forked, which must come back in time."""
-    for _ in range(200):
+    for _ in range(20 * seconds):
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             return os.waitstatus_to_exitcode(status)

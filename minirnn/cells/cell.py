@@ -248,6 +248,7 @@ class CalledStep:
     def __init__(self, cell):
         self.cell = cell
         functools.update_wrapper(self, type(cell).step)
+        del self.__wrapped__                                    # its signature is that of the bound method
 
     def __call__(self, wx, old):
         cell = self.cell

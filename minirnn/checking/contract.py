@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..cells.cell import Cell, Memo
-from ..cells.contract import check_array, check_state, described, pair
-from ..cells.function import FunctionCell
+from ..returned import check_array, check_state, described, pair
+from ..function_cell import FunctionCell
 from . import trace
 
 OWN = ("initial_state", "random_state", "input_terms", "step", "step_backward", "weight_gradients", "initial_state_backward",
@@ -128,12 +128,12 @@ def _check_signature(cell, name):
         except ValueError:                                      # a function without a signature
             pass
         return
-    method = getattr(cell, name, None)
+    method = getattr(type(cell), name, None)
     if not callable(method):
         raise with_place(TypeError(f"{name} is {method!r}, expected a method {name}{wanted}"), type(cell))
     function = inspect.getattr_static(type(cell), name, None)
     try:
-        inspect.signature(method).bind(*list(wanted.parameters)[1:])
+        inspect.signature(method).bind(*wanted.parameters)
     except TypeError:
         raise with_place(TypeError(f"{name} takes {inspect.signature(getattr(type(cell), name))}, expected {wanted}"),
                          function, head=True) from None

@@ -12,6 +12,8 @@ import textwrap
 import types
 from typing import NamedTuple
 
+from ..cells.cell import CalledStep
+
 
 class Definition(NamedTuple):
     """A function as a syntax tree, with the line numbers of its file."""
@@ -177,7 +179,7 @@ class Built:
     def stand_in(self, thing):
         """An object with the attributes of this one, whose methods are the new ones. What they set, it keeps to itself."""
         other = object.__new__(self.kind)
-        vars(other).update(vars(thing))
+        vars(other).update({name: value for name, value in vars(thing).items() if not isinstance(value, CalledStep)})
         return other
 
 

@@ -126,8 +126,19 @@ EXERCISES = [
                "c' = f ⊙ c + i ⊙ g is 0.88. In a product, the gradient of one factor is that of the product times the other "
                "factor.",
                "σ's slope at a_f is f (1 − f)."]),
+    Backward(
+        "02.3", "The LSTM from blank",
+        "i, f, o = σ(W_k x + R_k h + b_k), g = tanh(W_g x + R_g h + b_g), c' = f ⊙ c + i ⊙ g, s = tanh(c'), h' = o ⊙ s. Write "
+        "step_backward(p, dnew, x, old, new, memo, grads); step notes i, f, o, g and s. Add to all twelve grads, return dx, "
+        "(dh, dc).",
+        step=lstm_step, params=_gates("ifog"), n_in=3, n_hidden=4, state_names=("h", "c"),
+        after="This is the backward pass behind a decade of speech recognition and translation. Now look at the library's.",
+        hints=["Begin at the end, with h' = o ⊙ s: do, and what reaches c' through s. Do not forget what dnew brings for c'.",
+               "Then c' = f ⊙ c + i ⊙ g is two products and a sum: four gradients, one for each factor.",
+               "Then four pre-activations, each with the slope of its own function, written in terms of its value.",
+               "From here it is four times notebook 00: each pre-activation adds to W, R, b of its gate, and to dx and dh."]),
     Prediction(
-        "02.3", "What a new LSTM keeps",
+        "02.4", "What a new LSTM keeps",
         "A new LSTM with 64 units, b_f = 1, reads random numbers. What share of the memory that it starts with is still in c "
         "after 50 steps?",
         answer=_what_is_left,
@@ -138,17 +149,6 @@ EXERCISES = [
             "less than a hundred thousandth": "The gates are about σ(1) = 0.73, and 0.73 to the power of 50 is 1.5e-7."},
         after="An LSTM does not remember by itself. It can learn to, since its factor is a gate.",
         hints=["What is the forget gate of a new LSTM, if W and R contribute about 0?", "And that to the power of 50?"]),
-    Backward(
-        "02.4", "The LSTM from blank",
-        "i, f, o = σ(W_k x + R_k h + b_k), g = tanh(W_g x + R_g h + b_g), c' = f ⊙ c + i ⊙ g, s = tanh(c'), h' = o ⊙ s. Write "
-        "step_backward(p, dnew, x, old, new, memo, grads); step notes i, f, o, g and s. Add to all twelve grads, return dx, "
-        "(dh, dc).",
-        step=lstm_step, params=_gates("ifog"), n_in=3, n_hidden=4, state_names=("h", "c"),
-        after="This is the backward pass behind a decade of speech recognition and translation. Now look at the library's.",
-        hints=["Begin at the end, with h' = o ⊙ s: do, and what reaches c' through s. Do not forget what dnew brings for c'.",
-               "Then c' = f ⊙ c + i ⊙ g is two products and a sum: four gradients, one for each factor.",
-               "Then four pre-activations, each with the slope of its own function, written in terms of its value.",
-               "From here it is four times notebook 00: each pre-activation adds to W, R, b of its gate, and to dx and dh."]),
     Backward(
         "02.5", "Mend the peepholes",
         "z = tanh(W_z x + R_z h + b_z), i = σ(W_i x + R_i h + p_i ⊙ c + b_i), c' = c + i ⊙ z, o = σ(W_o x + R_o h + p_o ⊙ c' + "

@@ -14,7 +14,7 @@ import sys
 
 import numpy as np
 
-from ..cells.function import FunctionCell
+from ..function_cell import FunctionCell
 from .graph import FUNCTIONS, Graph, Value, apply, combine, constant, leaf
 
 OPS = {np.add: "+", np.subtract: "−", np.multiply: "⊙", np.divide: "/", np.matmul: "matmul"}

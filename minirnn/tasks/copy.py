@@ -17,7 +17,7 @@ class CopyTask(Task):
 
     targets, unit = "classes", "bits"
 
-    def _prepare(self, n_copied, symbols):
+    def prepare(self, n_copied, symbols):
         self.n_copied, self.symbols = checks.positive_integer("n_copied", n_copied), checks.positive_integer("symbols", symbols)
         self.n_in, self.n_out = self.symbols + 2, self.symbols + 1
         self.blank, self.request = self.symbols, self.symbols + 1
@@ -59,7 +59,7 @@ class Copy(CopyTask):
 
     def __init__(self, length=100, n_copied=10, symbols=8):
         self.length = checks.positive_integer("length", length)
-        self._prepare(n_copied, symbols)
+        self.prepare(n_copied, symbols)
 
     def batch(self, rng, batch_size):
         S, B = self.n_copied, checks.positive_integer("batch_size", batch_size)
@@ -91,7 +91,7 @@ class MultiCopy(CopyTask):
 
     def __init__(self, length=300, n_copied=5, symbols=8):
         self.length = checks.positive_integer("length", length)
-        self._prepare(n_copied, symbols)
+        self.prepare(n_copied, symbols)
         if self.length < 2 * self.n_copied + 2:
             raise ValueError(f"length is {length}, expected at least {2 * self.n_copied + 2}: one copy of {self.n_copied} "
                              f"symbols takes so many steps")

@@ -26,7 +26,7 @@ class Digits(Images):
     criterion = "accuracy >= 0.9"
 
     def __init__(self, pixels_per_step=1):
-        self._prepare(digits(), 16, pixels_per_step)
+        self.prepare(digits(), 16, pixels_per_step)
 
 
 class DigitsPermuted(Images):
@@ -41,7 +41,7 @@ class DigitsPermuted(Images):
     criterion = "accuracy >= 0.9"
 
     def __init__(self, pixels_per_step=1, permutation=0):
-        self._prepare(digits(), 16, pixels_per_step, permutation)
+        self.prepare(digits(), 16, pixels_per_step, permutation)
 
 
 @lru_cache

@@ -23,7 +23,7 @@ class Images(Task):
     n_out, targets = 10, "classes"
     output_names = tuple("0123456789")
 
-    def _prepare(self, parts, highest, pixels_per_step, permutation=None):
+    def prepare(self, parts, highest, pixels_per_step, permutation=None):
         n_pixels = parts["train"][0].shape[1]
         self.parts, self.highest, self.n_in = parts, highest, checks.positive_integer("pixels_per_step", pixels_per_step)
         if n_pixels % self.n_in:

@@ -40,7 +40,7 @@ class Mnist(Images):
               "Ostmeyer & Cowell 2017 and Li et al. 2018")
 
     def __init__(self, path=None, pixels_per_step=1):
-        self._prepare(mnist(path), 255, pixels_per_step)
+        self.prepare(mnist(path), 255, pixels_per_step)
 
 
 class MnistPermuted(Images):
@@ -54,7 +54,7 @@ class MnistPermuted(Images):
     source = Mnist.source
 
     def __init__(self, path=None, pixels_per_step=1, permutation=0):
-        self._prepare(mnist(path), 255, pixels_per_step, permutation)
+        self.prepare(mnist(path), 255, pixels_per_step, permutation)
 
 
 def mnist(path=None):

@@ -17,7 +17,7 @@ from .folder import CURVE, RECORD, read_record
 
 RESULTS = Path(__file__).resolve().parents[2] / "notebooks" / "results"
 TABLES = {1: "addition", 2: "length", 3: "mnist", 4: "mnist-permuted", 5: "copy", 6: "multicopy", 7: "text"}
-SMALL = {"mnist": "digits", "mnist-permuted": "digits-permuted"}       # task -> the task that is its small form
+SMALL_FORM = {"mnist": "digits", "mnist-permuted": "digits-permuted"}       # task -> the task that is its small form
 
 
 class Table:
@@ -41,7 +41,7 @@ class Table:
         published = [row for row in self._published() if int(row["table"]) == number]
         self.task, self.metric = TABLES[number], published[0]["metric"]
         records = self._records(f"table{number}")
-        small = [record for record in records if record["experiment"]["task"] == SMALL.get(self.task)]
+        small = [record for record in records if record["experiment"]["task"] == SMALL_FORM.get(self.task)]
         self.rows = []
         for row in published:
             of = [record for record in records if record["experiment"]["cell"] == row["model"]]
@@ -74,7 +74,7 @@ class Table:
 
     def lines(self):
         """The table: a list of rows of text, the head first."""
-        extra = [f"ours, on {SMALL[self.task]}"] if self.task in SMALL else []
+        extra = [f"ours, on {SMALL_FORM[self.task]}"] if self.task in SMALL_FORM else []
         table = [["model", "published", "ours", *extra, "seeds", "steps made", "hours"]]
         for row in self.rows:
             records = row["records"] or row["small"]

@@ -151,7 +151,7 @@ def test_an_experiment_survives_json_and_pickling():
 def test_every_preset_is_one_that_can_be_started(name, task):
     for cell in FIVE:
         experiment = preset(name, task, cell, n_hidden=4)
-        assert experiment.settings().until is not None or task == "text"
+        assert experiment.settings().until is not None or task in ("text", "mnist", "mnist-permuted")
     assert preset(name, task, "rwa", steps=7, task_options={}).steps == 7
 
 
@@ -164,3 +164,15 @@ def test_the_papers_preset_is_the_papers():
     assert (preset("paper", "length", "rda", n_hidden=3).start().model.cells[0].params["b_gamma"] == 1).all()
     with pytest.raises(KeyError, match="preset 'exam' is unknown, expected one of"):
         preset("exam", "length", "lstm")
+
+
+def test_the_papers_preset_of_indrnn_is_its_own_papers():
+    experiment = preset("paper", "addition", "indrnn", task_options={"length": 100})
+    model = experiment.start().model
+    assert (experiment.n_layers, experiment.n_hidden, experiment.batch, experiment.lr) == (2, 128, 50, 2e-4)
+    assert experiment.schedule == "step 20000 0.1" and experiment.start().task.markers == "halves"
+    low, high = minirnn.recurrent_bounds(100)
+    first, last = (cell.params["u"] for cell in model.cells)
+    assert 0 <= first.min() < 0.1 and first.max() <= np.float32(high) and np.float32(low) <= last.min() and last.max() <= np.float32(high)
+    deep = preset("paper", "mnist", "indrnn")
+    assert (deep.n_layers, deep.normalise, deep.clip_norm) == (6, True, 5.0)

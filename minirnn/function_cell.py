@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .. import checks
-from .cell import Cell, Memo
-from .contract import check_array, check_state, described, pair
-from .parameters import Parameters, Stack
+from . import checks
+from .cells.cell import Cell, Memo
+from .cells.parameters import Parameters, Stack
+from .returned import check_array, check_state, described, pair
 
 
 class Gradients(Parameters):
