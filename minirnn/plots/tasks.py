@@ -85,7 +85,8 @@ def _draw_strip(axes, strip, top, height, colour):
     n, top, height = len(strip.values), top + 0.08, height - 0.16
     there = [(t, value) for t, value in enumerate(strip.values, 1) if value is not None]
     axes.add_patch(_box(0.5, top, n, height, "none", FAINT, ":"))
-    few = len(there) <= 3                                       # what stands alone is told beside it if there is no room in it
+    few = len(there) <= 3                                       # what stands alone is told beside it if there is no room in it,
+    wide = max(1, n / 90) if few else 1                         # and is wide enough to be seen
     if strip.kind == "numbers":
         written = n <= MOST_NUMBERS or few
         low, high = min(0, *(v for _, v in there), 0), max(1, *(v for _, v in there), 0)
@@ -93,21 +94,22 @@ def _draw_strip(axes, strip, top, height, colour):
         zero = top + height + low * scale
         for t, value in there:
             size = value * scale
-            axes.add_patch(_box(t - 0.4, zero - max(size, 0), 0.8, abs(size), colour, INK))
+            axes.add_patch(_box(t + 0.5 - 0.9 * wide, zero - max(size, 0), 0.8 * wide, abs(size), colour, INK))
             if n <= MOST_NUMBERS:
                 _write(axes, t, zero - max(size, 0) - 0.04, f"{value:.2f}", 8, va="bottom")
             elif few:
-                _write(axes, t - 1, zero - max(size, 0) / 2, f"{value:.2f}", 8.5, ha="right")
+                _write(axes, t - wide, zero - max(size, 0) / 2, f"{value:.2f}", 8.5, ha="right")
         return
     for t, value in there:
         filled = value == 1 if strip.kind == "bits" else value != BLANK
         word = f"{value:.0f}" if strip.kind == "bits" else value
         if filled or n <= MOST_LETTERS or few:
-            axes.add_patch(_box(t - 0.5, top, 1, height, colour if filled else "white", FAINT if n <= MOST_LETTERS else INK))
+            axes.add_patch(_box(t + 0.5 - wide, top, wide, height, colour if filled else "white",
+                                FAINT if n <= MOST_LETTERS else INK))
         if n <= MOST_LETTERS:
             _write(axes, t, top + height / 2, word, min(10, 420 / n))
         elif few:
-            _write(axes, t - 1, top + height / 2, word, 9, ha="right")
+            _write(axes, t - wide, top + height / 2, word, 9, ha="right")
 
 
 def _write(axes, t, y, word, size, ha="center", va="center"):

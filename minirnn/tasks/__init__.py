@@ -1,7 +1,10 @@
 """The tasks, one file each, and `make_task`, which makes one by its name.
 
-Read `task.py` first: what a task is, what a batch is, and when a task counts as solved. A new task is one file and one line in
-`TASKS`; every test that holds for all tasks then holds for it.
+Read `task.py` first: what a task is, what a batch is, and when a task counts as solved. `length.py` is a short example,
+`images.py` is what the digits share. What is not drawn at random comes from files: `idx.py` reads MNIST's, `fetching.py`
+downloads them. `loading.py` makes a task from somebody's own file, and `showing.py` shows what a task asks.
+
+A new task is one file and one line in `TASKS`; every test that holds for all tasks then holds for it.
 """
 
 from .. import checks

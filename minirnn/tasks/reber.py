@@ -80,8 +80,11 @@ class Reber(Task):
             choices, node = rng.integers(2, size=(self.length, len(left))), np.full(len(left), START)
             drawn = np.full((self.length, len(left)), -1)
             for t in range(self.length):
-                drawn[t] = np.where(node == END, -1, CHOICES[node, choices[t], 0])
-                node = CHOICES[node, choices[t], 1]
+                ended = node == END
+                if ended.all():
+                    break
+                letter, node = CHOICES[node, choices[t]].T
+                drawn[t] = np.where(ended, -1, letter)
             codes[:, left], left = drawn, left[node != END]
         return codes, (codes >= 0).sum(axis=0)
 
@@ -115,7 +118,8 @@ def follows_grammar(codes):
     """Which strings, columns of letters as indices into `LETTERS` with −1 after the last, the grammar makes: (n,) booleans."""
     node = np.full(codes.shape[1], START)
     for row in codes:
-        node = np.where(row < 0, node, FOLLOWED[node, row])
-        if (row < 0).all():
+        ended = row < 0
+        if ended.all():
             break
+        node = np.where(ended, node, FOLLOWED[node, row])
     return node == END
