@@ -24,7 +24,7 @@ from .layers import BatchNorm, Dropout, Embedding, Linear, OneHot
 from .losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
 from .model import Model
 from .optim import SGD, Adam, RMSProp, clip_by_element, clip_by_norm
-from .stepping import step_through
+from .stepping import draw, draw_shapes, draw_unrolled, step_through
 from .tasks import TASKS, make_task
 from .training import History, evaluate, make_model, train
 from .unrolling import Run, unroll
@@ -34,6 +34,6 @@ __version__ = "0.1.0"
 __all__ = [
     "CELLS", "TASKS", "Adam", "BatchNorm", "Cell", "Dropout", "Embedding", "FunctionCell", "History", "Linear",
     "Memo", "Model", "OneHot", "Parameters", "RMSProp", "Run", "SGD", "Stack", "clip_by_element", "clip_by_norm",
-    "describe", "evaluate", "gradcheck", "make_cell", "make_model", "make_task", "mean_squared_error",
+    "describe", "draw", "draw_shapes", "draw_unrolled", "evaluate", "gradcheck", "make_cell", "make_model", "make_task", "mean_squared_error",
     "recurrent_bounds", "sigmoid_cross_entropy", "softmax_cross_entropy", "step_through", "train", "unroll",
 ]
