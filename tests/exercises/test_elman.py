@@ -41,10 +41,10 @@ def through_time(carry=True, direct=True, read="before", slope="after", returned
 
 def test_backpropagation_through_time_from_blank():
     assert told("01.2", through_time())
-    for options, words in ((dict(carry=False), "nothing is handed on"), (dict(read="minus one"), "Which state did that step read?"),
+    for options, words in ((dict(carry=False), "nothing is handed on"),
+                           (dict(read="minus one"), "Which state did that step read?"),
                            (dict(read="after"), "Right: dxs, dW, db, dh_0. Wrong: dR."),
-                           (dict(direct=False), "is right for one step and one column and one step and three columns, wrong for "
-                                                "four steps"),
+                           (dict(direct=False), "right for one step and one column and one step and three columns, wrong for four"),
                            (dict(slope="before"), "Wrong: dxs, dW, dR, db, dh_0"),
                            (dict(returned=3), "It returns 3 values, expected 5: dxs, dW, dR, db, dh_0")):
         feedback = told("01.2", through_time(**options))
@@ -83,7 +83,7 @@ def test_a_leash():
                          (lambda grads, limit: [np.clip(g, -limit, limit) for g in grads], "Each element"),
                          (lambda grads, limit: [g * limit / np.sqrt(sum((a**2).sum() for a in grads)) for g in grads],
                           "Short gradients are made longer"),
-                         (lambda grads, limit: grads, "is right for gradients that are short enough, wrong for gradients that are too"),
+                         (lambda grads, limit: grads, "right for gradients that are short enough, wrong for gradients that are too"),
                          (in_place, "changes one of its arguments")):
         assert words in str(told("01.6", wrong))
 

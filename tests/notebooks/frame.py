@@ -28,9 +28,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "notebooks"
 
-GREEK = {"alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi",
-         "pi", "rho", "sigma", "tau", "phi", "varphi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Sigma", "Phi",
-         "Omega", "ell"}
+GREEK = set("alpha beta gamma delta epsilon varepsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi varphi chi psi "
+            "omega Gamma Delta Theta Lambda Sigma Phi Omega ell".split())
 WORDS = re.compile(r"\\(?:text|mathrm|operatorname|textbf|mathsf)(?![a-z])\*?\s*(?:\{[^{}]*\}|[A-Za-z])")
 DISPLAY, INLINE = re.compile(r"\$\$(.+?)\$\$", re.S), re.compile(r"(?<![\\$])\$(?!\$)([^$\n]+?)\$")
 CODE_BLOCK, CODE = re.compile(r"```.*?```", re.S), re.compile(r"`([^`\n]+)`")
@@ -107,8 +106,8 @@ def undeclared(notebook):
 @functools.cache
 def library_names():
     """Every name in the library's code, and those of Python and NumPy."""
-    found = set(dir(builtins)) | set(keyword.kwlist) | set(dir(np)) | set(dir(np.linalg)) | set(dir(np.random)) | {"np", "numpy"}
-    for path in [*(ROOT / "minirnn").rglob("*.py")]:
+    found = {"np", "numpy", *dir(builtins), *keyword.kwlist, *dir(np), *dir(np.linalg), *dir(np.random)}
+    for path in (ROOT / "minirnn").rglob("*.py"):
         found |= names_in(path.read_text(encoding="utf-8")) | {path.stem, path.parent.name}
     return found
 
@@ -116,7 +115,8 @@ def library_names():
 def names_in(source):
     found = set()
     for node in ast.walk(ast.parse(source)):
-        found |= {getattr(node, field) for field in ("id", "attr", "name", "arg", "module") if isinstance(getattr(node, field, 0), str)}
+        fields = (getattr(node, field, None) for field in ("id", "attr", "name", "arg", "module"))
+        found |= {value for value in fields if isinstance(value, str)}
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 60:
             found |= set(re.findall(r"[^\W\d]\w*", node.value))
     return {part for name in found for part in name.split(".")} | found
