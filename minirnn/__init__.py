@@ -24,7 +24,7 @@ from .layers import BatchNorm, Dropout, Embedding, Linear, OneHot
 from .losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
 from .model import Model
 from .optim import SGD, Adam, RMSProp, clip_by_element, clip_by_norm
-from .stepping import step_through
+from .stepping import draw, draw_shapes, draw_unrolled, step_through
 from .tasks import TASKS, Batch, Task, make_task
 from .training import (
     Experiment, History, Schedule, TrainState, evaluate, load, make_model, preset, run_all, run_experiment, train,
@@ -36,7 +36,8 @@ __version__ = "0.1.0"
 __all__ = [
     "CELLS", "SGD", "TASKS", "Adam", "Batch", "BatchNorm", "Cell", "Dropout", "Embedding", "Experiment",
     "FunctionCell", "History", "Linear", "Memo", "Model", "OneHot", "Parameters", "RMSProp", "Run", "Schedule",
-    "Stack", "Task", "TrainState", "clip_by_element", "clip_by_norm", "describe", "evaluate", "gradcheck", "load",
-    "make_cell", "make_model", "make_task", "mean_squared_error", "preset", "recurrent_bounds", "run_all",
-    "run_experiment", "sigmoid_cross_entropy", "softmax_cross_entropy", "step_through", "train", "unroll",
+    "Stack", "Task", "TrainState", "clip_by_element", "clip_by_norm", "describe", "draw", "draw_shapes",
+    "draw_unrolled", "evaluate", "gradcheck", "load", "make_cell", "make_model", "make_task", "mean_squared_error",
+    "preset", "recurrent_bounds", "run_all", "run_experiment", "sigmoid_cross_entropy", "softmax_cross_entropy",
+    "step_through", "train", "unroll",
 ]

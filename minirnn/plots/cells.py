@@ -123,7 +123,7 @@ def _shades(picture, colour_by):
     end = "#7A2E00" if colour_by == "gradient" else "#00345C"
     shades = LinearSegmentedColormap.from_list("sizes", ["#F3DCC9" if colour_by == "gradient" else "#CFE0EE",
                                                          ROLES["gradient" if colour_by == "gradient" else "input"], end])
-    return shades, LogNorm(top / 1000, top, clip=True), sizes
+    return shades, LogNorm(top / 100, top, clip=True), sizes
 
 
 def _edges(axes, picture, layout, sizes, shades):
@@ -194,3 +194,120 @@ def _bar(fig, shades, colour_by, where):
     bar.ax.tick_params(labelsize=8)
     bar.ax.set_title("mean size of the gradient that comes back along a line (log scale; dashed: none)" if colour_by == "gradient" else
                      "mean size of the value that goes along a line (log scale)", fontsize=9, color=INK)
+
+
+def unrolled_figure(data):
+    """The network through time, one value of it and that value's gradient.
+
+    Args:
+        data: a dict of `title`, `name`, `unit`, `states` (names), `values` and `gradients` (T, H), `back` (T, the mean size of
+            the gradient that goes from step t to the one before), `loss` (T, that which the loss sends to step t).
+    """
+    values, gradients = np.asarray(data["values"]), np.asarray(data["gradients"])
+    n_steps = len(values)
+    width = float(np.clip(1.0 * n_steps + 1.6, 7.0, 13.0))
+    fig = figure(width, 6.4)
+    fig.suptitle(data["title"], fontsize=12, weight="bold", x=0.01, ha="left", color=INK)
+    network, above, below = fig.subplots(3, 1, sharex=True, height_ratios=[1.25, 1, 1])
+    _network(network, data, n_steps)
+    steps = np.arange(n_steps)
+    symbol = pretty(data["name"])
+    marker = "o" if n_steps <= 40 else None
+    for axes, array, colour, label in ((above, values, ROLES["value"], f"{symbol}"),
+                                       (below, np.abs(gradients), ROLES["gradient"], f"size of its gradient")):
+        array = np.where(array == 0, np.nan, array) if axes is below else array
+        axes.plot(steps, array, color=FAINT, linewidth=0.8, alpha=0.7)
+        axes.plot(steps, array[:, data["unit"]], color=colour, linewidth=2.2, marker=marker, markersize=4.5)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_ylabel(label)
+    if np.isfinite(np.where(gradients == 0, np.nan, gradients)).any():
+        below.set_yscale("log")
+    above.set_title(f"{symbol} at every step: unit {data['unit']} (thick), the other units (thin)", loc="left", fontsize=10)
+    below.set_title(f"the gradient of the loss with respect to {symbol}, read from right to left", loc="left", fontsize=10)
+    below.set_xlabel("step t")
+    below.set_xlim(-0.75, n_steps - 0.25)
+    if n_steps <= 20:
+        below.set_xticks(steps)
+    return fig
+
+
+def _network(axes, data, n_steps):
+    """The row of cells, with the state between them and the gradient that comes back."""
+    from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+    axes.axis("off")
+    axes.set_ylim(-1.15, 1.35)
+    few = n_steps <= 16
+    back, loss = np.asarray(data["back"], float), np.asarray(data["loss"], float)
+    top = max(back.max(), loss.max(), 1e-300)
+
+    def arrow(a, b, size=None):
+        share = 0.0 if size is None or size <= 0 else float(np.clip(1 + np.log10(size / top) / 3, 0, 1))
+        colour = EDGE if size is None else ROLES["gradient"]
+        axes.add_patch(FancyArrowPatch(a, b, arrowstyle="-|>", mutation_scale=7 + 6 * share, color=colour, shrinkA=0, shrinkB=0,
+                                       linewidth=1.1 if size is None else 0.5 + 4 * share, alpha=1 if size is None else 0.35 + 0.65 * share,
+                                       linestyle="-" if size is None or size > 0 else (0, (1, 2))))
+
+    for t in range(n_steps):
+        axes.add_patch(FancyBboxPatch((t - 0.26, -0.3), 0.52, 0.6, boxstyle="round,pad=0,rounding_size=0.06", facecolor=_tint(
+            ROLES["gate"]), edgecolor=ROLES["gate"], linewidth=1.2))
+        if few:
+            axes.text(t, 0, data["cell"], ha="center", va="center", fontsize=min(9, 52 / max(len(data["cell"]), 1)), color=ROLES["gate"])
+            axes.text(t, -1.02, f"$x_{{{t}}}$", ha="center", va="center", fontsize=11, color=ROLES["input"])
+        arrow((t, -0.85), (t, -0.31))
+        if loss[t] > 0:
+            arrow((t, 1.0), (t, 0.31), loss[t])
+            if few:
+                axes.text(t, 1.14, "loss", ha="center", va="center", fontsize=8.5, color=ROLES["gradient"])
+        if t + 1 < n_steps:
+            arrow((t + 0.27, 0.12), (t + 0.73, 0.12))
+            arrow((t + 0.73, -0.12), (t + 0.27, -0.12), back[t + 1])
+            if few and t == 0:
+                axes.text(t + 0.5, 0.34, ", ".join(map(pretty, data["states"])), ha="center", va="center", fontsize=9, color=ROLES["state"])
+    axes.set_title("the network through time: the state goes to the right (grey), the gradient comes back (the thicker, the larger)",
+                   loc="left", fontsize=10)
+
+
+def shapes_figure(data):
+    """The products of a cell as rectangles to scale.
+
+    Args:
+        data: a dict of `title`, `sizes` (symbol -> number) and `rows`: a list of (names, terms, result), where terms are lists of
+            (symbol, role, rows, columns, what stands before it) and result is (rows, columns).
+    """
+    from matplotlib.patches import Rectangle
+    rows = data["rows"]
+    largest = max(max(r, c) for _, terms, result in rows for r, c in [result, *((t[2], t[3]) for t in terms)])
+    unit = 1.15 / largest
+    widths = [sum(max(c * unit, 0.16) + 0.42 for _, _, _, c, _ in terms) + result[1] * unit + 1.6 for _, terms, result in rows]
+    heights = [max(max(t[2] for t in terms), result[0]) * unit + 0.72 for _, terms, result in rows]
+    width, height = max(max(widths) + 0.5, 6.2), sum(heights) + 0.75
+    fig = figure(width, height)
+    fig.set_layout_engine("none")
+    axes = fig.add_axes([0, 0, 1, 1])
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.axis("off")
+    axes.text(0.15, 0.25, data["title"], fontsize=12, weight="bold", va="center", color=INK)
+    words = ", ".join(f"{name} = {size}" for name, size in data["sizes"].items())
+    axes.text(0.15, 0.52, words, fontsize=9.5, va="center", color=INK)
+    top = 0.72
+
+    def block(x, middle, symbol, role, n_rows, n_columns):
+        w, h, colour = max(n_columns * unit, 0.05), max(n_rows * unit, 0.05), ROLES[role]
+        axes.add_patch(Rectangle((x, middle - h / 2), w, h, facecolor=_tint(colour), edgecolor=colour, linewidth=1.3))
+        narrow = w < 0.3
+        axes.text(x + w / 2, middle - h / 2 - 0.1 if narrow or h < 0.2 else middle, pretty(symbol), ha="center", va="center", color=colour,
+                  fontsize=11)
+        axes.text(x + w / 2, middle + h / 2 + 0.13, f"{n_rows}×{n_columns}", ha="center", va="center", fontsize=8, color=colour)
+        return x + max(w, 0.16)
+
+    for (names, terms, result), high in zip(rows, heights):
+        middle, x = top + high / 2 - 0.03, 1.2
+        axes.text(0.15, middle, ", ".join(map(pretty, names)) + ":", va="center", fontsize=12, color=INK)
+        for symbol, role, n_rows, n_columns, before in terms:
+            axes.text(x + 0.21, middle, {"": "", "·": r"$\cdot$", "⊙": r"$\odot$"}.get(before, f"${before}$"), ha="center", va="center",
+                      fontsize=12, color=INK)
+            x = block(x + (0.42 if before else 0), middle, symbol, role, n_rows, n_columns)
+        axes.text(x + 0.25, middle, "$=$", ha="center", va="center", fontsize=13, color=INK)
+        block(x + 0.5, middle, "a", "value", *result)
+        top += high
+    return fig

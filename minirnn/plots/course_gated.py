@@ -33,7 +33,7 @@ def telephone_figure(measured, longest=100_000):
     axes.plot([], [], color=INK, linewidth=1.2, label="line: f to the power of the steps")
     axes.plot([], [], "o", color=INK, markersize=5, label="mark: the library's gradient of c")
     axes.legend(frameon=False, fontsize=9, loc="lower left")
-    tidy(axes, "The telephone game: what is left of a memory", "number of steps (logarithmic)", "share that is left (logarithmic)")
+    tidy(axes, "The telephone game: what is left of a memory", "number of steps (logarithmic)", "share left (logarithmic)")
     return fig
 
 
@@ -142,7 +142,7 @@ def counting_figure(memory, states, resolution):
     panels[1].text(t[-1], resolution * 1.25, f"{resolution:g}: what the head can tell apart", ha="right", fontsize=8.5,
                    color=INK)
     panels[1].set_ylim(resolution / 100, 3)
-    panels[0].legend(frameon=False, fontsize=9, loc="upper left")
+    panels[0].legend(frameon=False, fontsize=9, loc="center right", bbox_to_anchor=(1, 0.7))
     tidy(panels[0], "Counting steps", "step t", "value (logarithmic)")
     tidy(panels[1], "What one more step adds", "step t", "rise (logarithmic)")
     return fig
@@ -160,7 +160,8 @@ def answers_figure(panels):
         axes.plot(np.ravel(targets), np.ravel(answers), linestyle="none", marker=".", markersize=5, alpha=0.6,
                   color=cell_style("gru")["color"])
         axes.set_aspect("equal")
-        axes.set_ylim(-0.4, 2.4)
+        axes.set_xlim(0, 2.05)
+        axes.set_ylim(0, 2.05)
         tidy(axes, title, "the right sum", "the network's answer" if axes.get_subplotspec().is_first_col() else None)
     return fig
 
@@ -169,16 +170,15 @@ def sizes_figure(counts, n_hidden):
     """How many parameters cells of a given size have, against the number of inputs.
 
     Args:
-        counts: cell -> (D,) numbers of parameters for 1, 2, ... inputs.
+        counts: cell -> (D,) numbers of parameters for 1, 2, ... inputs; the first is drawn broad, below the others.
         n_hidden: H; where D = H is marked.
     """
     fig = figure(6.6, 3.9)
     axes = fig.subplots()
-    looks = dict(zip(counts, zip(("#CC79A7", "#0072B2", "#D55E00", "#009E73"), (":", "-", "-.", "--"), "DosP")))
-    for cell, values in counts.items():
-        colour, line, marker = looks[cell]
-        axes.plot(np.arange(1, len(values) + 1), values, color=colour, linestyle=line, marker=marker, markersize=4,
-                  linewidth=1.5, label=cell)
+    widths = (6, 1.5, 1.5, 1.5)
+    for (cell, values), line, marker, width in zip(counts.items(), ("-", "--", "-", ":"), ("", "P", "o", "D"), widths):
+        axes.plot(np.arange(1, len(values) + 1), values, color=cell_style(cell)["color"], linestyle=line, marker=marker,
+                  markersize=5, linewidth=width, alpha=0.4 if width > 2 else 1, label=cell)
     axes.axvline(n_hidden, color=FAINT, linewidth=0.8)
     axes.text(n_hidden + 0.15, min(map(min, counts.values())), "D = H", fontsize=9, color=INK, va="bottom")
     axes.legend(frameon=False, fontsize=9)

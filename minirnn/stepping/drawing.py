@@ -16,6 +16,7 @@ from ..cells.cell import Cell
 from .layout import lay_out
 from .one_step import StepThrough, step_through
 from .picture import picture_of
+from .words import Writer
 
 EDGES = ("plain", "value", "gradient")
 
@@ -117,3 +118,110 @@ def _largest(picture, edges):
     name = lambda key: picture.nodes[key].name or picture.nodes[key].label.replace("\n", " ") or "the meeting point"
     first = sorted(picture.edges, key=lambda edge: -getattr(edge, edges))[:3]
     return "largest: " + ", ".join(f"{name(edge.source)} to {name(edge.target)} ({getattr(edge, edges):.2g})" for edge in first) + "."
+
+
+def draw_unrolled(cell, xs, name="h", *, unit=0, example=0, state=None, loss="last", dhs=None):
+    """The network unrolled through time, with one of its values and that value's gradient at every step.
+
+    Args:
+        cell: a `Cell`. xs: (T, D, B).
+        name: what to follow: a state or a value that the step-through shows, such as "c'" or "f" ("c" is taken as "c'").
+        unit, example: which to draw thick, and of which column of the batch.
+        state, loss, dhs: as in `step_through`; the loss is here that of the last step, unless it is said otherwise.
+
+    Returns:
+        A `Drawing`.
+
+    Raises:
+        TypeError, ValueError: as `step_through`. KeyError: the step has no such value; the message lists those it has.
+    """
+    if not isinstance(cell, Cell):
+        raise TypeError(f"cell is a {type(cell).__name__}, expected a Cell")
+    first = step_through(cell, xs, t=0, unit=unit, example=example, state=state, loss=loss, dhs=dhs)
+    passage, names = first.passage, cell.state_names
+    shape = (passage.n_units, 1)
+    there = {value.name: value for value in first.graph.named if not value.is_given and value.shape == shape}
+    wanted = name + "'" if name in names else name
+    checks.lookup("value", wanted, there)
+    values, gradients, back = [], [], []
+    for t in range(passage.n_steps):
+        graph, gradient, _ = passage.part(t, example)
+        value = graph[wanted]
+        values.append(value.array[:, 0])
+        gradients.append(gradient.of(value)[:, 0])
+        back.append(float(np.mean([np.abs(gradient.of(v)).mean() for v in graph.named if v.role == "state"] or [0.0])))
+    reaching = np.abs(passage.reaching_h[:, :, example]).mean(axis=1)
+    title = f"{_title(cell)} over {passage.n_steps} steps: {wanted} and its gradient"
+    sizes = np.abs(np.array(gradients)).mean(axis=1)
+    alt = (f"The {_title(cell)} unrolled over {passage.n_steps} steps. Above, a row of cells: the state ({', '.join(names)}) goes from "
+           f"each to the next, the gradient comes back. Middle: {wanted} of unit {unit} goes from {values[0][unit]:.2g} at step 0 to "
+           f"{values[-1][unit]:.2g} at the last. Below: the size of its gradient, averaged over the units, is {sizes[-1]:.2g} at the "
+           f"last step and {sizes[0]:.2g} at the first.")
+    from ..plots.cells import unrolled_figure
+    data = {"title": title, "name": wanted, "unit": unit, "states": names, "values": values, "gradients": gradients, "back": back,
+            "loss": reaching, "cell": _title(cell)}
+    return Drawing(unrolled_figure(data), alt)
+
+
+def draw_shapes(cell, batch=2):
+    """The matrix products of a cell as rectangles, to scale: W x is (H×D)·(D×B).
+
+    Values whose products have the same shapes share a row.
+
+    Args:
+        cell: a `Cell`, or the name of one in `CELLS`. batch: B, the number of columns.
+
+    Returns:
+        A `Drawing`.
+
+    Raises:
+        KeyError: no such cell. TypeError, ValueError: not a cell, a batch that is no positive integer.
+    """
+    cell, batch = _cell(cell), checks.positive_integer("batch", batch)
+    graph = _some_step(cell).graph
+    groups = {}
+    for value in graph.values:
+        terms = _shapes_of(value, batch)
+        if terms and not any(value in user.args and user.op in ("+", "−") and not value.name for user in graph.values):
+            name = next((use.user.name for use in graph.uses[id(value)] if value.inner and use.user.name), value.name) or "part"
+            key = tuple((role, rows, columns, before, symbol.split("_")[0]) for symbol, role, rows, columns, before in terms)
+            groups.setdefault(key, ([], terms, (len(value.array), batch)))[0].append(name)
+    rows = [(names, [(_common(symbol, names), *rest) for symbol, *rest in terms], result) for names, terms, result in groups.values()]
+    sizes = {"D (inputs)": cell.n_in, "H (hidden units)": cell.n_hidden, "B (columns, one for each example)": batch}
+    said = "; ".join(f"for {', '.join(names)}: " + " ".join(f"{before} {symbol} ({r}×{c})".strip() for symbol, _, r, c, before in terms)
+                     for names, terms, _ in rows)
+    alt = (f"The products of {_title(cell)} as rectangles to scale, with D = {cell.n_in}, H = {cell.n_hidden}, B = {batch}; {said}. Each "
+           f"row adds up to a (the sum that the activation is applied to), {cell.n_hidden}×{batch}.")
+    from ..plots.cells import shapes_figure
+    data = {"title": f"{_title(cell)}{_options(cell)}: the shapes of its products, to scale", "sizes": sizes, "rows": rows}
+    return Drawing(shapes_figure(data), alt)
+
+
+def _shapes_of(value, batch):
+    """(symbol, role, rows, columns, sign before it) of each part of a sum of products; [] if it is none."""
+    writer, found = Writer(0), []
+
+    def look(part, sign):
+        if part.op in ("+", "−") and (part is value or not part.name):
+            look(part.args[0], sign)
+            look(part.args[1], "+" if part.op == "+" else "-")
+        elif part.op in ("matmul", "⊙") and part.args[0].role == "parameter":
+            matrix, other = part.args
+            found.append((matrix.name, "weight", *matrix.shape, sign))
+            role = {"x": "input", "state": "state"}.get(other.role, "value")
+            found.append((writer.symbols(other, whole=False), role, len(other.array), batch, "·" if part.op == "matmul" else "⊙"))
+        elif part.role == "parameter":
+            found.append((part.name, "weight", *part.shape, sign))
+        elif part.op != "constant":
+            found.append((writer.symbols(part, whole=False), "input" if part.role == "x" else "value", len(part.array), batch, sign))
+
+    if value.op not in ("+", "−", "matmul"):
+        return []
+    look(value, "")
+    return found if any(role == "weight" and columns > 1 for _, role, _, columns, _ in found) else []
+
+
+def _common(symbol, names):
+    """W_i is W_k where the row stands for several."""
+    base, _, index = symbol.partition("_")
+    return f"{base}_k" if index and len(names) > 1 else symbol

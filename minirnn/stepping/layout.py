@@ -210,7 +210,7 @@ def _heights(orders, links, lane_of, kinds):
                 total = sum(w for _, w in near[key])
                 if key in lane_of:
                     wanted.append(1.0 * lane_of[key])
-                    weights.append(1e6)
+                    weights.append(1e12)
                 else:
                     wanted.append(sum(y[k] * w for k, w in near[key]) / total if total else y[key])
                     weights.append(total or 1)

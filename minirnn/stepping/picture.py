@@ -291,7 +291,7 @@ def _in_words(builder, lanes, title):
     said = [f"Diagram of {title}. From left to right: the input and the old state ({given})"]
     if boxes:
         said.append("; boxes that read them through weights: " + "; ".join(node.text for node in boxes))
-    circles = [node.text for node in nodes if node.kind == "operation" and node.name]
+    circles = [node.text for node in nodes if node.kind == "operation" and not node.text.startswith(("a part", "the number"))]
     if circles:
         said.append(". Circles: " + "; ".join(circles))
     said.append(f". On the right: {new}.")
