@@ -70,7 +70,7 @@ def _look(label, number, looks):
     return line_style(first) if first in CELLS else dict(zip(("color", "linestyle"), LOOKS[number % len(LOOKS)]))
 
 
-def answers_figure(panels):
+def agreement_figure(panels):
     """What a network says against what is right, for a task that asks for numbers: on the diagonal it is right.
 
     Args:

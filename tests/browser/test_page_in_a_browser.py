@@ -50,7 +50,8 @@ class Browser:
         raise RuntimeError("the driver does not answer")
 
     def ask(self, method, path, content=None):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method, data=json.dumps(content or {}).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method,
+                                         data=json.dumps(content or {}).encode()
                                          if method == "POST" else None, headers={"Content-Type": "application/json"})
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
             return json.load(answer)["value"]
@@ -103,7 +104,8 @@ def test_sliders_show_the_numbers_that_python_shows(browser, tmp_path, name):
     assert browser.run("return location.hash") == "#t=2&unit=1&example=1"
     for t in range(4):                                          # every page, by its address
         for unit in range(3):
-            browser.run("location.hash = arguments[0]; window.dispatchEvent(new Event('hashchange'))", f"#t={t}&unit={unit}&example=0")
+            browser.run("location.hash = arguments[0]; window.dispatchEvent(new Event('hashchange'))",
+                        f"#t={t}&unit={unit}&example=0")
             assert shown() == text_of(Page(step.at(t, unit, 0)).filled())
     for width in (1000, 1400):
         browser.ask("POST", browser.at + "/window/rect", {"width": width, "height": 1500})

@@ -74,7 +74,7 @@ def test_what_was_not_solved_stands_hollow_at_the_limit():
 
 def test_the_slope_of_answers_is_written_into_the_figure():
     right = np.linspace(0, 2, 20)
-    axes, = plots.answers_figure({"200 steps": (right, 0.5 * right + 0.5)}).axes
+    axes, = plots.agreement_figure({"200 steps": (right, 0.5 * right + 0.5)}).axes
     assert "slope 0.50" in [text.get_text() for text in axes.get_legend().get_texts()]
 
 
