@@ -23,6 +23,7 @@ wrong with a task; `train` asks it first.
 import copy
 import inspect
 import math
+import os
 import traceback
 import types
 from contextlib import contextmanager
@@ -139,7 +140,9 @@ class Task:
     def __new__(cls, *given, **options):
         task = super().__new__(cls)
         try:
-            task.made_with = dict(inspect.signature(cls).bind(*given, **options).arguments)
+            arguments = inspect.signature(cls).bind(*given, **options).arguments
+            task.made_with = {name: os.fspath(value) if isinstance(value, os.PathLike) else value
+                              for name, value in arguments.items()}     # it is written down with a training
         except TypeError:                                       # __init__ is about to say so
             task.made_with = {}
         return task

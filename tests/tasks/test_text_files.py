@@ -1,5 +1,7 @@
 """`text` on other texts: files, bytes, enwik8's split, and what every Python brings along."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,13 @@ def test_codes_take_no_more_room_than_they_need(tmp_path):
     task = minirnn.make_task("text", path=many)
     assert task.codes.dtype == np.uint16 and task.codes.tolist() == list(range(1000))
     assert task.batch(np.random.default_rng(0), 2).xs.dtype == np.int64
+
+
+def test_what_a_task_was_made_with_can_be_written_down(tmp_path):
+    path = written(tmp_path / "a.txt", "ab" * 500)
+    task = minirnn.make_task("text", path=path, length=9)
+    again = minirnn.make_task("text", **json.loads(json.dumps(task.made_with)))
+    assert again.text == task.text and again.length == 9
 
 
 def test_lines_end_in_the_same_way_wherever_a_file_was_written(tmp_path):
