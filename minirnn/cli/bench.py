@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from .common import add_command
+from .common import add_command, check_figure, save_figure
 
 
 def add(commands):
@@ -30,12 +30,14 @@ def add(commands):
 
 
 def run(options):
-    from .. import bench, plots
+    from .. import bench
     size, against = bench.parse_size(options.size), [name.strip() for name in options.against.split(",") if name.strip()]
 
     def say(line):
         print(line, file=sys.stderr, flush=True)
 
+    for path in filter(None, (options.figure, options.long)):
+        check_figure(path)
     result = bench.benchmark(options.cells, size, against=against, runs=options.runs, gradient=options.gradient,
                              segment=options.segment, seed=options.seed, progress=say)
     found = result.as_dict()
@@ -46,15 +48,11 @@ def run(options):
         found["training_step"] = step.as_dict()
         if not options.json:
             print(f"\n{step}")
-    figures = {}
     if options.figure:
         points = bench.sweep(options.cells, size, runs=options.runs, seed=options.seed, progress=say)
-        figures[options.figure] = plots.bench_figure((size, points))
+        save_figure("bench_figure", (size, points), options.figure, quiet=options.json)
     if options.long:
         found["long"] = bench.long_runs(options.cells or ["lstm"], seed=options.seed, progress=say)
-        figures[options.long] = plots.long_figure(found["long"])
+        save_figure("long_figure", found["long"], options.long, quiet=options.json)
     if options.json:
         print(json.dumps(found, indent=2))
-    for path, figure in figures.items():
-        plots.save(figure, path)
-        print(f"figure: {path}", file=sys.stderr if options.json else sys.stdout)

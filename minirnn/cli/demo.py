@@ -8,7 +8,7 @@ from ..cells import CELLS
 from ..checking.check import METHODS
 from ..experiments import tour
 from ..training import Progress
-from .common import OUT, add_command, print_language_model, save_figure
+from .common import KEPT, OUT, add_command, check_figure, guessing, print_language_model, save_figure
 from .lemma1 import print_lemma1
 
 SECONDS = 50                    # on a slow machine the language model stops here
@@ -23,6 +23,8 @@ def add(commands):
 
 def run(options):
     began, seed, out = time.perf_counter(), options.seed, options.out
+    for figure in ("lemma1.png", "text.png"):
+        check_figure(out / figure)
     print("minirnn: recurrent cells in NumPy alone, each with a backward pass derived by hand.\n")
 
     print("1. Do the derived gradients agree with numeric ones? (largest relative error; 1e-6 and 1e-10 are allowed)\n")
@@ -41,10 +43,10 @@ def run(options):
 
     task = tour.language_task()
     print(f"\n3. A language model reads {len(task.text):,} characters of Python's own documentation.\n")
-    found = tour.language_model(task, seed, Progress(SECONDS))
+    found = tour.language_model(task, seed, Progress(tour.LANGUAGE_MODEL["steps"], limit=SECONDS))
     print_language_model(found)
     title = f"{tour.LANGUAGE_MODEL['cell']} with {tour.LANGUAGE_MODEL['hidden']} units on text (T = {task.length})"
-    save_figure("training_figure", (title, found.history), out / "text.png")
+    save_figure("training_figure", (title, found.history, guessing(found.frequency_bits)), out / "text.png")
 
     print(f"\nSummary ({time.perf_counter() - began:.0f} s, seed {seed})\n")
     rows = [("gradients", f"{len(CELLS) - len(failed)} of {len(CELLS)} cells agree, to {worst['central']:.0e} (central) and "
@@ -57,5 +59,5 @@ def run(options):
                                    f"({found.frequency_bits:.2f} by frequency alone)"))
     for name, result in rows:
         print(f"  {name:<17} {result}")
-    print(f"\nFigures: {out / 'lemma1.png'}, {out / 'text.png'}. What next: python -m minirnn --help, and notebooks/.")
+    print(f"\nFigures: {', '.join(map(str, KEPT.paths))}. What next: python -m minirnn --help, and notebooks/.")
     return 1 if failed else 0

@@ -21,7 +21,7 @@ class Trial:
     trained_at: int             # T, the length of the training sequences
     steps: int                  # updates made
     solved: bool                # whether the loss got below `until`
-    accuracy: dict              # k -> the share of right answers over sequences of length k T
+    accuracy: dict              # k -> the share of right answers at positions 1 to k T
     seed: int
     seconds: float              # of training
     curve: np.ndarray = field(repr=False)       # (16 T,), the share of right answers at each position
@@ -34,9 +34,9 @@ class Trial:
                 "seed": self.seed, "seconds": self.seconds}
 
     def __str__(self):
-        shares = ", ".join(f"{value:.2f} at {k * self.trained_at}" for k, value in self.accuracy.items())
+        shares = ", ".join(f"{value:.2f} up to {k * self.trained_at}" for k, value in self.accuracy.items())
         learned = "learned in" if self.solved else "NOT learned in"
-        return f"{self.task:9} {self.cell:5} {learned} {self.steps:4} steps ({self.seconds:.1f} s); accuracy {shares}"
+        return f"{self.task:9} {self.cell:5} {learned} {self.steps:4} steps ({self.seconds:.1f} s); right: {shares}"
 
 
 def train_short_test_long(task, cell, *, length=None, multiples=MULTIPLES, n_hidden=32, steps=2000, batch=32, lr=0.01,
@@ -60,18 +60,18 @@ def train_short_test_long(task, cell, *, length=None, multiples=MULTIPLES, n_hid
 
     Raises:
         KeyError, TypeError, ValueError: see `make_task`, `make_model` and `train`.
+        KeyboardInterrupt: the training was interrupted.
     """
     length = TRAINED_AT.get(task) if length is None else length
     multiples = [checks.positive_integer("multiples", k) for k in multiples]
     training_task = make_task(task, length=length)
     model = make_model(training_task, cell, n_hidden, rng=seed)
     history = train(model, training_task, steps=steps, batch=batch, lr=lr, until=until, rng=seed)
+    if history.interrupted:
+        raise KeyboardInterrupt("a network that is half trained is no result")
     long_task = make_task(task, length=max(multiples) * length)
     test = long_task.batch(np.random.default_rng(2**32 - 1), test_batch)
     curve = long_task.correct(model.forward(test.xs).outputs, test).mean(axis=1)
     return Trial(task=task, cell=cell, trained_at=length, steps=history.steps, solved=history.solved_at is not None,
                  accuracy={k: float(curve[:k * length].mean()) for k in multiples}, seed=seed,
                  seconds=history.seconds, curve=curve, model=model)
-
-
-# ---- Lemma 1, all of it ----------------------------------------------------------------------------------------------
