@@ -114,6 +114,21 @@ def read_arrays(path, expected=None, *, finite=True, most_bytes=MOST_BYTES):
         return {name: _numbers(path, name, archive, *contents[name], dtype, finite) for name, (_, dtype) in wanted.items()}
 
 
+def read_array(path, name, *, most_bytes=MOST_BYTES):
+    """One array of an .npz file, in the dtype that it was written in; the others are not unpacked.
+
+    Raises:
+        KeyError: the file has no such array. OSError, ValueError: as `read_arrays`.
+    """
+    with _opened(path) as archive:
+        contents = _contents(path, archive)
+        header, info = checks.lookup("array", name, contents)
+        n_bytes = math.prod(header.shape) * header.dtype.itemsize
+        if n_bytes > most_bytes:
+            raise ValueError(f"{path} has {name} of {n_bytes:,} bytes, expected at most {most_bytes:,}")
+        return _numbers(path, name, archive, header, info, header.dtype, finite=False)
+
+
 def _shape_and_dtype(one):
     shape, dtype = (one.shape, one.dtype) if hasattr(one, "shape") else one
     return tuple(shape), np.dtype(dtype)

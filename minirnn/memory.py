@@ -1,6 +1,6 @@
 """How much memory a run takes, and whether the machine has it.
 
-What backward needs of every step is kept from forward, so most of it grows with T (see `unrolling.py`).
+The forward pass keeps what the backward pass needs of every step, so most of the memory grows with T (see `unrolling.py`).
 """
 
 import math
@@ -26,7 +26,7 @@ class Size(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """Bytes that `unroll` keeps of each step, per unit and column: of the states, the memo, and outputs that are no states."""
+    """Bytes that `unroll` keeps of each step, per unit and column: states, memo, and outputs that are not states."""
 
     states: int
     memo: int
@@ -36,7 +36,7 @@ class Kept(NamedTuple):
 def kept(name, **options):
     """What `unroll` keeps of a cell in float32: a `Kept`. For an LSTM, h and c, five gates, and no outputs: 28 bytes.
 
-    It is seen in one step of the cell with one unit and one column.
+    Measured on one step of a cell with one unit and one column.
     """
     return kept_of(make_cell(name, 1, 1, **options))
 
@@ -52,7 +52,7 @@ def kept_of(cell):
 
 
 def memory_estimate(name, size, segment=None):
-    """Bytes that running a cell forward and backward in float32 needs, with inputs, outputs and their gradients.
+    """The bytes that a cell needs to run forward and backward in float32, with inputs, outputs and their gradients.
 
     Args:
         name: a key of `CELLS`.
@@ -65,7 +65,7 @@ def memory_estimate(name, size, segment=None):
 
 
 def kept_bytes(name, size, segment):
-    """Bytes that `unroll` keeps of a whole run from forward to backward."""
+    """The bytes that `unroll` keeps from forward to backward, for a whole run."""
     return _kept_bytes(kept(name), size, segment)
 
 
@@ -74,32 +74,32 @@ def _kept_bytes(kept, size, segment):
     states, memo, outs = kept
     if segment is None or segment >= T:
         return H * B * ((states + memo + outs) * T + states) + T * object_bytes(memo)
-    n_segments = -(-T // segment)                               # and the outputs, since h is not kept for all steps
+    n_segments = -(-T // segment)                               # here outputs are kept apart, since h is not kept for all steps
     arrays = H * B * ((outs or 4) * T + (states + memo) * segment + states * (n_segments + 1))
     return arrays + segment * object_bytes(memo)
 
 
 def object_bytes(memo_bytes):
-    """About what Python's own objects take for each step, beside the numbers: a memo, and an array for each name in it."""
+    """About how many bytes Python's objects take for each step, besides the numbers: a memo, and an array for each name."""
     n_arrays = memo_bytes // 4
     return 400 + 130 * n_arrays if n_arrays else 160
 
 
 def work_bytes(name, size, segment):
-    """At most what a run works in, which does not grow with T: some arrays of K steps, and some of the parameters' size."""
+    """An upper bound of a run's work space, which does not grow with T: arrays of K steps, and of the parameters' size."""
     return _work_bytes(_parameter_bytes(name, size), size, segment)
 
 
 def _work_bytes(parameter_bytes, size, segment):
     n_steps = max(1, min(segment or size.T, CHUNK // (4 * size.H * size.B)))
-    n_shares = blas_threads() or 1                              # at most; each has gradients of its own
+    n_shares = blas_threads() or 1                              # an upper bound; each share has gradients of its own
     return 16 * n_steps * max(size.H, size.D) * size.B * 4 + (3 + n_shares) * parameter_bytes + 2**19
 
 
 def _parameter_bytes(name, size):
     cell = make_cell(name, 1, 1)
     cell.n_in, cell.n_hidden = size.D, size.H                   # only to ask for shapes: the real one may not fit
-    return 4 * (sum(len(stack.names) * math.prod(stack.shape) for stack in cell.stacks()) + size.H * cell.learned_state)
+    return 4 * (sum(len(stack.names) * math.prod(stack.shape) for stack in cell.stacks()) + size.H * len(cell.learned))
 
 
 def training_memory(model, n_steps, batch, segment=None):
@@ -137,7 +137,7 @@ def check_training_memory(model, n_steps, batch, segment=None):
 
 
 def check_memory(name, size, segment=None):
-    """The `memory_estimate`; a ValueError that gives it and says what would fit, if that is more than the machine has."""
+    """Returns the `memory_estimate`. If the machine has less, ValueError gives the estimate and says what would fit."""
     size = Size(*size)
     needed, there = memory_estimate(name, size, segment), machine_memory()
     if there is None or needed <= there:

@@ -1,4 +1,6 @@
-"""Optimisers and gradient clipping. Each optimiser's `update` is the rule of its paper on one long vector."""
+"""Optimisers and gradient clipping. Each optimiser applies the rule of its paper to one long vector of parameters."""
+
+import inspect
 
 import numpy as np
 
@@ -6,25 +8,48 @@ from . import checks
 
 
 class Optimizer:
-    """Changes parameters against their gradients. `params` and `grads` are those of a cell or a model."""
+    """Changes parameters against their gradients. `params` and `grads` are those of a cell or a model.
+
+    What an optimiser remembers belongs to the parameters that it has moved first, and to no others.
+
+    Attributes: `lr`, the learning rate; `n_updates`; `memory`, per vector of parameters the arrays that the rule remembers.
+    """
 
     def __init__(self, lr):
         self.lr = checks.number("lr", lr, low=0, open_low=True)
         self.n_updates = 0
-        self._memory = None                     # per vector: whatever the rule remembers, and a work vector last
+        self.memory, self._moved, self._work = None, None, None
+
+    def start(self, params):
+        """Make room for what is remembered of these parameters. `update` does it when it is called first."""
+        self._moved = params.flats
+        self.memory = [[np.zeros_like(theta) for _ in range(self.n_memories)] for theta in self._moved]
+        self._work = [np.empty_like(theta) for theta in self._moved]
 
     def update(self, params, grads):
-        """One update in place.
+        """One update, in place.
 
         Args:
             params: `cell.params` or `model.params`.
             grads: what `backward` returned for them.
+
+        Raises:
+            ValueError: the optimiser has moved other parameters before.
         """
-        if self._memory is None:
-            self._memory = [[np.zeros_like(theta) for _ in range(self.n_memories + 1)] for theta in params.flats]
+        if self._moved is None:
+            self.start(params)
+        flats = params.flats
+        if len(flats) != len(self._moved) or any(one is not other for one, other in zip(flats, self._moved)):
+            raise ValueError(f"this {type(self).__name__} has made {self.n_updates} updates of other parameters and remembers "
+                             f"their gradients, expected a new one for each model")
         self.n_updates += 1
-        for theta, dtheta, memory in zip(params.flats, grads.flats, self._memory):
-            self._rule(theta, dtheta, *memory)
+        for theta, dtheta, memory, work in zip(flats, grads.flats, self.memory, self._work):
+            self._rule(theta, dtheta, *memory, work)
+
+    def settings(self):
+        """For JSON: the name in `OPTIMIZERS` and the arguments it was made with."""
+        names = [name for name in inspect.signature(type(self)).parameters]
+        return {"name": type(self).__name__.lower(), **{name: getattr(self, name) for name in names}}
 
 
 class SGD(Optimizer):
@@ -64,7 +89,7 @@ class RMSProp(Optimizer):
 class Adam(Optimizer):
     """m and v, running means of dθ and dθ²; θ ← θ − lr·m̂/(sqrt(v̂) + epsilon). Kingma & Ba 2015, algorithm 1.
 
-    m̂ = m/(1 − beta1^t) and v̂ = v/(1 − beta2^t) correct for the start at 0.
+    m̂ = m/(1 − beta1^t) and v̂ = v/(1 − beta2^t) correct for m and v starting at 0.
     """
 
     n_memories = 2
@@ -98,7 +123,7 @@ def clip_by_element(grads, limit):
 
 
 def clip_by_norm(grads, limit):
-    """If the norm of all gradients together is above `limit`, scale them to it, in place. Returns the norm before."""
+    """Scale all gradients down, in place, if their joint norm is above `limit`. Returns the norm before."""
     limit = checks.number("limit", limit, low=0, open_low=True)
     norm = float(np.sqrt(sum(np.vdot(dtheta, dtheta).real for dtheta in grads.flats)))
     if norm > limit:

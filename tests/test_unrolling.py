@@ -336,6 +336,6 @@ def test_a_step_that_breaks_the_contract_is_named():
 
     for cell, error, words in ((Short, ValueError, r"h with shape \(4, 1\), expected \(4, 2\)"),
                                (Wide, TypeError, "h as float64, the cell computes in float32"),
-                               (Bare, ValueError, r"an array of shape \(4, 2\) as the new state, expected a tuple")):
+                               (Bare, TypeError, r"an array of shape \(4, 2\) as the new state, expected a tuple")):
         with pytest.raises(error, match=words):
             minirnn.unroll(cell(3, 4), XS)

@@ -1,15 +1,16 @@
 """The contract that every cell keeps: what one step of a recurrent network is, forward and backward.
 
-A cell is one time step. `step` computes the new state from the old one, `step_backward` goes the same way in reverse,
-and `weight_gradients` adds up what every step says about the weights. The loop over time is not here: it is written
-once, for all cells, in `unrolling.py`.
+A cell is one time step. `step` computes the new state from the old one. `step_backward` takes the gradient of the loss with
+respect to the new state and returns it with respect to the old one. `weight_gradients` adds up each step's contribution to
+the gradients of the weights. The loop over time is not here: it is written once, for all cells, in `unrolling.py`.
 
 Arrays are (time, features, batch): one column per example, so that the code can say `W @ x` where the paper says W x.
 D is the number of input features, H the number of hidden units, B the batch, and G the rows of a cell's pre-activations
-(4H for an LSTM, whose four gates stand on top of each other).
+(4H for an LSTM, whose four gates are stacked on top of each other).
 """
 
 import copy
+import functools
 import inspect
 from types import SimpleNamespace
 
@@ -20,7 +21,7 @@ from .parameters import Parameters, Stack, check_order
 
 
 class Memo(SimpleNamespace):
-    """The named intermediates of a step (or of many: then each has time in front), by attribute: `memo.f`."""
+    """The named intermediates of a step, as attributes: `memo.f`. Of many steps: then time is the first axis of each."""
 
 
 def columns(a):
@@ -43,29 +44,37 @@ class Cell:
         n_hidden: H, the number of hidden units.
         rng: a seed or a numpy Generator for the initial weights.
         dtype: "float32", "float64", or "complex128" (for the complex-step derivative).
-        learned_state: with True, the initial h is a parameter `s` (H, 1), the same for every column.
+        learned_state: with True, the initial h is a parameter `s` (H, 1), the same for every column. With "all", so is
+            every other component of the state that starts at 0: the initial c of an LSTM is then a parameter `s_c`.
 
     Raises:
         TypeError, ValueError: for sizes that are not positive integers, an unknown dtype or option.
     """
 
-    state_names = ("h",)                # what is fed back; h first
-    state_start = {}                    # where a component of the state starts, if not at 0
-    bias_start = {}                     # where a bias starts, if not at 0
+    state_names = ("h",)                # the components of the state, which the next step reads; h first
+    state_start = {}                    # name -> initial value of a component of the state, where it is not 0
+    state_learnable = ("h",)            # the components of the state whose initial value can be learned
+    bias_start = {}                     # name -> initial value of a bias, where it is not 0
     equations = {}                      # symbol -> its line in the paper
     source = ""
-    derived = {}                        # name -> function of a run: quantities that are only read
+    derived = {}                        # name -> function of a run: quantities that no step needs, computed when read
+
+    def __new__(cls, *sizes, **options):
+        cell = super().__new__(cls)
+        cell.made_with = {name: value for name, value in options.items() if name not in ("rng", "dtype", "n_in", "n_hidden")}
+        return cell
 
     def __init__(self, n_in, n_hidden, *, rng=0, dtype="float32", learned_state=False):
         self.n_in = checks.positive_integer("n_in", n_in)
         self.n_hidden = checks.positive_integer("n_hidden", n_hidden)
         self.dtype = checks.dtype_of(dtype)
-        if not isinstance(learned_state, bool):
-            raise TypeError(f"learned_state is {learned_state!r}, expected True or False")
+        if learned_state not in (True, False, "all"):
+            raise TypeError(f"learned_state is {learned_state!r}, expected True, False or 'all'")
         self.learned_state = learned_state
+        others = [name for name in self.state_names[1:] if name in self.state_learnable] if learned_state == "all" else []
+        self.learned = {"h": "s", **{name: f"s_{name}" for name in others}} if learned_state else {}
         stacks = self.stacks()
-        if learned_state:
-            stacks = [*stacks, Stack("s", (), (self.n_hidden, 1))]
+        stacks = [*stacks, *(Stack(parameter, (), (self.n_hidden, 1)) for parameter in self.learned.values())]
         check_order(stacks, type(self).input_terms is Cell.input_terms, type(self).weight_gradients is Cell.weight_gradients)
         self._bind(Parameters(stacks, self.dtype))
         self.initialise(checks.generator(rng))
@@ -85,14 +94,14 @@ class Cell:
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def step_backward(self, dnew, old, new, memo):
-        """The gradient of one step.
+        """The gradient of one step: `step` in reverse.
 
         Args:
             dnew: the gradient of the loss with respect to `new`, a tuple of (H, B) arrays.
-            old, new, memo: the state before and after, and what `step` noted.
+            old, new, memo: the state before and after the step, and the memo that `step` returned.
 
         Returns:
-            dwx, dold: the gradients with respect to `wx` (G, B) and to `old`.
+            dwx, dold: the gradients with respect to `wx`, (G, B), and to `old`, a tuple like it.
         """
         raise NotImplementedError(f"{type(self).__name__} has no step_backward")
 
@@ -129,31 +138,33 @@ class Cell:
     # ---- the state before the first step -----------------------------------------------------------------------------
 
     def initial_state(self, batch):
-        """The state that a sequence starts from: a tuple of (H, batch) arrays in the order of `state_names`."""
+        """The state before the first step: a tuple of (H, batch) arrays in the order of `state_names`."""
         batch = checks.positive_integer("batch", batch)
         checks.fits_memory(f"the state of {batch} columns", batch * self.n_hidden * self.dtype.itemsize * len(self.state_names))
         state = [np.full((self.n_hidden, batch), self.state_start.get(name, 0), self.dtype) for name in self.state_names]
-        if self.learned_state:
-            state[0] += self.s
+        for k, name in enumerate(self.state_names):
+            if name in self.learned:
+                state[k] += self.params[self.learned[name]]
         return tuple(state)
 
     def initial_state_backward(self, dstate, grads):
-        """Add to `grads` what the gradient of the initial state says about the parameters it was made of."""
-        if self.learned_state:
-            grads["s"] += dstate[0].sum(axis=1, keepdims=True)
+        """Add to `grads` the gradients of the parameters that the initial state was made of, given its own gradient."""
+        for dstart, name in zip(dstate, self.state_names):
+            if name in self.learned:
+                grads[self.learned[name]] += dstart.sum(axis=1, keepdims=True)
 
     def random_state(self, rng, batch):
-        """A state that could have come from an earlier step, for checking gradients where none is zero by accident."""
+        """A state as an earlier step could have left it, for gradient checks: from a state of zeros, some gradients vanish."""
         return tuple(rng.normal(0, 0.7, (self.n_hidden, batch)).astype(self.dtype) for _ in self.state_names)
 
     # ---- what the next layer reads -----------------------------------------------------------------------------------
 
     def output(self, hs):
-        """What the next layer reads, (K, H, B) from the hidden states of K steps: those themselves by default."""
+        """What the next layer reads: (K, H, B) computed from the hidden states of K steps, by default those themselves."""
         return hs
 
     def output_backward(self, douts, outs):
-        """The gradient with respect to the hidden states from that with respect to `output(hs)`, which is `outs`."""
+        """The gradient with respect to the hidden states. `outs` is `output(hs)`, `douts` the gradient with respect to it."""
         return douts
 
     # ---- parameters --------------------------------------------------------------------------------------------------
@@ -163,9 +174,9 @@ class Cell:
         raise NotImplementedError(f"{type(self).__name__} has no stacks")
 
     def initialise(self, rng):
-        """Xavier uniform weights, biases at 0 but for `bias_start`.
+        """Xavier uniform weights; biases at 0, except those in `bias_start`.
 
-        The bound is sqrt(6/(fan_in + H)), where fan_in is D + H for a gate that reads x and h, D for one that reads x
+        The bound is sqrt(6/(fan_in + H)), where fan_in is D + H for a gate that reads x and h, and D for one that reads x
         alone (Glorot & Bengio 2010). Peepholes and learned states, which are not matrices, start at 0.
         """
         for name, weight in self.params.items():
@@ -179,7 +190,7 @@ class Cell:
                 weight[...] = self.bias_start[name]
 
     def after_update(self):
-        """Restore what must hold of the parameters after an optimiser changed them. Nothing, by default."""
+        """Restore the constraints on the parameters after an optimiser has changed them. By default there are none."""
 
     def astype(self, dtype):
         """A copy of the cell, with its own parameters, that computes in `dtype`."""
@@ -195,14 +206,14 @@ class Cell:
         return copy.deepcopy(self, {id(a): a for a in own})
 
     def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name not in self.params.stacked}
+        return {name: value for name, value in vars(self).items() if name not in self.params.stacked and name != "step"}
 
     def __setstate__(self, state):
         vars(self).update(state)
         self._bind(self.params)
 
     def _bind(self, params):
-        self.params = params
+        self.params, self.step = params, CalledStep(self)
         for symbol, array in params.stacked.items():
             setattr(self, symbol, array)
 
@@ -229,6 +240,26 @@ class Cell:
 
     def __repr__(self):
         return f"{type(self).__name__}(n_in={self.n_in}, n_hidden={self.n_hidden}, dtype={self.dtype})"
+
+
+class CalledStep:
+    """`cell.step` as somebody calls it by hand, who may well give it x. The loop over time calls the class's own `step`."""
+
+    def __init__(self, cell):
+        self.cell = cell
+        functools.update_wrapper(self, type(cell).step)
+        del self.__wrapped__                                    # its signature is that of the bound method
+
+    def __call__(self, wx, old):
+        cell = self.cell
+        if np.shape(wx)[:1] == (cell.n_in,):
+            rows = len(cell.input_terms(np.zeros((1, cell.n_in, 1), cell.dtype))[0])
+            if rows != cell.n_in:
+                raise ValueError(
+                    f"wx has shape {np.shape(wx)}, which is that of x, expected {(rows, *np.shape(wx)[1:])}: step takes W x + b, as "
+                    f"cell.input_terms(x[None])[0] computes it. minirnn.unroll(cell, xs) runs a whole sequence, and "
+                    f"minirnn.step_through(cell, xs) shows a step with its numbers")
+        return type(cell).step(cell, wx, old)
 
 
 def stack(*gates):

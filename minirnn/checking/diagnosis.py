@@ -15,6 +15,8 @@ is one, it is compared with what the named quantities of the step could make of 
 value put right, gave every gradient as the numeric derivative has it. If nothing fits, that is what is said.
 """
 
+import ast
+import copy
 import html
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
@@ -24,8 +26,9 @@ import numpy as np
 
 from . import trace
 from ..cells.cell import Cell, Memo
-from ..cells.function import FunctionCell
+from ..function_cell import FunctionCell
 from .search import Search
+from .source import Code
 from .problems import name_of
 from .stages import BATCH, CENTRAL, STEPS, SingleSteps, TwoSteps, copies, layer_stage, loss_stage, shadow, stages
 from .verdicts import Verdicts
@@ -503,21 +506,37 @@ def _overwritten(stage, plain, told):
 
     bad, findings = lost(stage.function), []
     try:
+        code = Code([stage.function], stage.owner) if bad else None
         assignments = trace.Traced(stage.function, stage.owner).assignments if bad else []
     except (OSError, ValueError):                               # no source to look into
         assignments = []
     for assignment in assignments:
-        with trace.Traced(stage.function, stage.owner, assignment.line) as traced:
-            try:
-                still = set(lost(traced.function))
-            except (TypeError, ValueError):                     # something that cannot be added to
-                continue
+        built = code.built(lambda definition: _adding(definition.tree, assignment.line))
+        function = built.functions[stage.function]
+        try:
+            still = set(lost(lambda *given: function(built.stand_in(given[0]), *given[1:]) if stage.owner else function(*given)))
+        except (TypeError, ValueError):                         # something that cannot be added to
+            continue
         mended = [block for block in bad if block not in still]
         if mended:
             findings.append(told("overwritten", f"`{assignment.target} = ...` {OVERWRITTEN}", mended, line=assignment.line,
                                  code=assignment.target, source=assignment.source))
             bad = [block for block in bad if block in still]
     return findings + ([told("overwritten", f"it {OVERWRITTEN}", bad)] if bad else [])
+
+
+def _adding(tree, line):
+    """A copy of a function in which the assignment of that line adds instead; the function itself, if it has no such line."""
+    found = [k for k, node in enumerate(ast.walk(tree)) if isinstance(node, ast.Assign) and node.lineno == line]
+    if not found:
+        return tree
+    tree = copy.deepcopy(tree)
+    node = list(ast.walk(tree))[found[0]]
+    for parent in ast.walk(tree):
+        for body in (getattr(parent, name, None) for name in ("body", "orelse")):
+            if isinstance(body, list) and node in body:
+                body[body.index(node)] = ast.copy_location(ast.AugAssign(node.targets[0], ast.Add(), node.value), node)
+    return tree
 
 
 OVERWRITTEN = ("assigns the gradient instead of adding to it; every step must add its share: write += (of all steps only the "

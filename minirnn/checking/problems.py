@@ -4,7 +4,6 @@ import numpy as np
 
 from .. import checks
 from ..cells import make_cell
-from ..cells.function import FunctionCell
 from ..threads import threads_for
 from ..unrolling import unroll
 from .contract import check_contract, refuse_if_not_finite
@@ -24,10 +23,11 @@ class CellProblem:
             n_steps, batch = checks.positive_integer("n_steps", n_steps), checks.positive_integer("batch", batch)
             xs = rng.normal(size=(n_steps, cell.n_in, batch))
         self.xs = np.array(xs, dtype=np.float64) if np.asarray(xs).dtype.kind == "f" else xs
-        run = unroll(self.cell, self.xs)                        # also checks xs
-        refuse_if_not_finite(run)
-        if not isinstance(cell, FunctionCell):                  # (which says itself what is wrong with its functions)
-            check_contract(self.cell, run)
+        with np.errstate(all="ignore"):                         # what is not finite is refused in words
+            if self.xs.ndim == 3 and self.xs.shape[1] == cell.n_in and self.xs.size:
+                check_contract(self.cell, self.xs)
+            run = unroll(self.cell, self.xs)                    # also checks xs
+            refuse_if_not_finite(run)
         shape = (cell.n_hidden, run.batch)
         self.start = self.cell.random_state(rng, run.batch) if state == "random" else None
         self.weights = rng.normal(size=run.hs.shape)
@@ -51,7 +51,7 @@ class CellProblem:
         return other
 
     def _start_for(self, block):
-        own_start = block == ("parameter", "s") and self.cell.learned_state
+        own_start = block is not None and block[0] == "parameter" and block[1] in self.cell.learned.values()
         return None if own_start else self.start
 
     def _run(self, block):
@@ -88,9 +88,9 @@ class CellProblem:
         run.n_chunk = min(2, run.n_chunk)
         dxs, grads, dstate = run.backward(self.weights, self.state_weights)
         found = {("parameter", name): a for name, a in grads.items()}
-        if self.start is not None and self.cell.learned_state:
-            own_run = self._run(("parameter", "s"))
-            found["parameter", "s"] = own_run.backward(self.weights, self.state_weights)[1]["s"]
+        for name in self.cell.learned.values() if self.start is not None else ():
+            own_run = self._run(("parameter", name))
+            found["parameter", name] = own_run.backward(self.weights, self.state_weights)[1][name]
         found["input", "x"] = dxs
         for name, a in zip(self.cell.state_names, dstate if self.start is not None else ()):
             found["state", f"{name}_0"] = a
@@ -145,10 +145,16 @@ class ModelProblem:
         return other
 
     def _run(self, block, out=None):
-        own_start = block is not None and block[1].endswith(".s")
+        own_start = block is not None and self._is_start(block[1])
         if self.training and self.model.dropout:
             self.model.dropout.rng = np.random.default_rng(self.seed)
         return self.model.forward(self.xs, None if own_start else self.start, out, training=self.training)
+
+    def _is_start(self, name):
+        """Whether a parameter is a learned initial state: it acts only where no state is given."""
+        part, _, symbol = name.partition(".")
+        return any(names.cell == part and symbol in cell.learned.values()
+                   for names, cell in zip(self.model.layer_names, self.model.cells))
 
     def value(self, block):
         run = self._room = self._run(block, self._room)
@@ -162,7 +168,7 @@ class ModelProblem:
         run = self._run(None)
         dxs, grads, dstates = run.backward(self.loss(run.outputs, self.targets)[1])
         found = {("parameter", name): a for name, a in grads.items()}
-        for name in [name for name in grads if name.endswith(".s")]:
+        for name in filter(self._is_start, grads):
             own = self._run(("parameter", name))
             found["parameter", name] = own.backward(self.loss(own.outputs, self.targets)[1])[1][name]
         if dxs is not None:

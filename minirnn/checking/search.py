@@ -167,7 +167,7 @@ class Search:
     def findings(self):
         """A list of (explanation, expression, blocks that it makes wrong), and the blocks that stay unexplained."""
         found, replaced, twice = [], {}, {}
-        with self.traced, np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             wrong = self.wrong(self.run({}))
             while wrong and len(found) < 5:
                 self.seen = Seen(self, replaced, twice)

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import trace
 from ..cells.cell import Memo
-from ..cells.function import FunctionCell
+from ..function_cell import FunctionCell
 from ..layers import BatchNorm, Dropout, OneHot
 from ..unrolling import unroll
 
@@ -171,7 +171,7 @@ def _activations(function, owner, call):
     except (OSError, ValueError):                               # no source to look into
         return []
     found = []
-    with traced, np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):
         values = traced.record(lambda: call(traced.function))
         for key, value in values.items():
             expression = traced.expressions[key.expression]
@@ -186,7 +186,7 @@ def _activations(function, owner, call):
 def shadow(cell):
     """The same cell, with the same arrays, but for what its methods will leave in it: that stays in the shadow."""
     other = object.__new__(type(cell))
-    vars(other).update(vars(cell))
+    vars(other).update({name: value for name, value in vars(cell).items() if name != "step"})     # which is bound to the cell
     return other
 
 

@@ -6,12 +6,12 @@ what would have come out if one of them had been different, without changing the
 """
 
 import ast
-import inspect
-import textwrap
-import types
+import copy
 from typing import NamedTuple
 
 import numpy as np
+
+from .source import Code
 
 SEE, KEEP, RECORDING = "__see__", "__keep__", "__recording__"
 
@@ -32,6 +32,7 @@ class Expression(NamedTuple):
     is_handed_on: bool  # returned, or an argument of a call
     negated: bool   # whether a minus stands before it, or it is one
     is_term: bool   # whether it is one of the terms of a sum
+    file: str               # that the function stands in
     factor_of: int = -1     # the product that it is a factor of: which expression; −1 for none
 
 
@@ -62,13 +63,18 @@ class Key(NamedTuple):
 class Traced:
     """A function, and those of its own that it calls, whose inner values can be read and replaced.
 
-    "Of its own" are the methods of the same class and its ancestors, and the functions of the same module. To be used as
-    `with traced:`, for while it is looked at, the methods and functions that it calls are replaced by traced ones.
+    "Of its own" are the methods of the same class and its ancestors, and the functions of the same module. They are
+    compiled anew in surroundings of their own (see `source.py`); neither the class nor the module is changed.
+
+        traced = Traced(LSTM.step, LSTM)
+        values = traced.record(lambda: traced.function(cell, wx, old))
+        for key, value in values.items():
+            print(traced.expressions[key.expression].text, value)
 
     Args:
         function: a function or method, written in Python.
-        owner: the class that it is a method of, if it is one.
-        adding: the line of an `Assignment` that is to add instead.
+        owner: the class that it is a method of, if it is one. A method is given the object to work on, and works on a
+            stand-in for it: what it sets there does not reach the object.
 
     Attributes:
         expressions: a list of `Expression`. assignments: a list of `Assignment`.
@@ -80,25 +86,20 @@ class Traced:
         OSError: the source of the function cannot be found. ValueError: it is no plain function.
     """
 
-    def __init__(self, function, owner=None, adding=None):
+    def __init__(self, function, owner=None):
         self.expressions, self.assignments, self.variables, self.times, self.main_calls = [], [], {}, {}, []
-        self._adding = adding
         self._record, self._replaced, self._watched, self._call, self._calls, self._reached = None, {}, (), 0, 0, {}
         self._recording = []                                    # true while values are noted: read by the traced code itself
-        ancestors = owner.__mro__ if owner else ()
-        own = next((k for k, c in enumerate(ancestors) if function in vars(c).values()), 0)
-        self._main = self._traced(function, own)
-        self._patches = []                                      # (where, name, original, traced)
-        for place, name, helper in _helpers(function, owner):
-            try:
-                depth = 0 if isinstance(place, dict) else ancestors.index(place)
-                self._patches.append((place, name, helper, self._traced(helper, depth)))
-            except (OSError, ValueError):
-                pass                                            # it is then looked at from outside only
+        self._owner = owner
+        given = {SEE: self._see, KEEP: self._keep, RECORDING: self._recording}
+        self._built = Code([function], owner).built(self._marked, given, self._counted)
+        self._main = self._built.functions[function]
 
     def function(self, *args, **kwargs):
         """The function itself, traced."""
         self.main_calls.append(self._calls + 1)
+        if self._owner and args and isinstance(args[0], self._owner):
+            args = self._built.stand_in(args[0]), *args[1:]
         return self._main(*args, **kwargs)
 
     def run(self, call, replaced=None):
@@ -121,45 +122,18 @@ class Traced:
             self._record = None
             self._recording.clear()
 
-    def __enter__(self):
-        for place, name, _, traced in self._patches:
-            _put(place, name, traced)
-        return self
+    def _marked(self, definition):
+        tree = copy.deepcopy(definition.tree)
+        tree.body = _Marking(self, definition).generic_visit(ast.Module(tree.body, [])).body
+        return tree
 
-    def __exit__(self, *_):
-        for place, name, original, _ in self._patches:
-            _put(place, name, original)
-
-    def _traced(self, function, ancestor):
-        try:
-            lines, first = inspect.getsourcelines(function)
-            tree = ast.parse(textwrap.dedent("".join(lines)))
-        except TypeError as error:
-            raise OSError(str(error)) from None
-        except SyntaxError as error:
-            raise ValueError(f"its source cannot be read on its own: {error}") from None
-        definition = tree.body[0]
-        if not isinstance(definition, ast.FunctionDef):
-            raise ValueError(f"{function!r} is not written with def")
-        ast.increment_lineno(tree, max(first, 1) - 1)
-        definition.decorator_list, definition.returns = [], None
-        marking = _Marking(self, definition.name, dict(enumerate(lines, max(first, 1))), ancestor, self._adding)
-        definition.body = marking.generic_visit(ast.Module(definition.body, [])).body
-        # What the function knew from around it (closures, and the class that super() asks for) comes in as arguments.
-        around = ", ".join([*function.__code__.co_freevars, SEE, KEEP, RECORDING])
-        made = ast.parse(f"def make({around}):\n    return {definition.name}")
-        made.body[0].body.insert(0, definition)
-        namespace = {}
-        exec(compile(ast.fix_missing_locations(made), inspect.getfile(function), "exec"), function.__globals__, namespace)
-        around = [cell.cell_contents for cell in function.__closure__ or ()]
-        inner = namespace["make"](*around, self._see, self._keep, self._recording)
-        inner.__defaults__, inner.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
-
+    def _counted(self, function):
+        """The function, with every call of it numbered."""
         def call(*args, **kwargs):
             outer, self._calls = self._call, self._calls + 1
             self._call = self._calls
             try:
-                return inner(*args, **kwargs)
+                return function(*args, **kwargs)
             finally:
                 self._call = outer
 
@@ -183,37 +157,13 @@ class Traced:
         return self._replaced.get((k, self._call, nth), value) if self._replaced else value
 
 
-def _helpers(function, owner):
-    """(where, name, function): what a function calls that is its own, directly or not; itself in ancestors, too."""
-    found, waiting, seen = [], [function], {function}
-    while waiting:
-        current = waiting.pop()
-        for name in current.__code__.co_names:
-            places = [(c, vars(c)[name]) for c in owner.__mro__ if name in vars(c)] if owner else []
-            here = current.__globals__.get(name)
-            if getattr(here, "__module__", "") == current.__globals__.get("__name__"):
-                places.append((current.__globals__, here))
-            for place, helper in places:
-                if isinstance(helper, types.FunctionType) and helper not in seen:
-                    seen.add(helper)
-                    waiting.append(helper)
-                    found.append((place, name, helper))
-    return found
-
-
-def _put(place, name, function):
-    if isinstance(place, dict):
-        place[name] = function
-    else:
-        setattr(place, name, function)
-
-
 class _Marking(ast.NodeTransformer):
     """e -> see(k, e), for every expression that may be an array."""
 
-    def __init__(self, traced, function, lines, ancestor, adding):
+    def __init__(self, traced, definition):
         self.expressions, self.assignments = traced.expressions, traced.assignments
-        self.function, self.lines, self.ancestor, self.adding = function, lines, ancestor, adding
+        self.function, self.lines, self.ancestor = definition.tree.name, definition.lines, definition.ancestor
+        self.file = definition.file
         self.statement, self.assigned, self.handed, self.negated, self.terms = 0, set(), set(), set(), set()
 
     def visit(self, node):
@@ -252,7 +202,7 @@ class _Marking(ast.NodeTransformer):
                 self.expressions[k] = self.expressions[k]._replace(factor_of=len(self.expressions))
         self.expressions.append(Expression(self.function, text, node.lineno, self.statement, size, is_name, argument,
                                            self._source(node.lineno), self.ancestor, depth,
-                                           *(id(node) in of for of in (self.handed, self.negated, self.terms))))
+                                           *(id(node) in of for of in (self.handed, self.negated, self.terms)), self.file))
         marked = ast.Call(ast.Name(SEE, ast.Load()), [ast.Constant(len(self.expressions) - 1), node], [])
         return ast.copy_location(marked, node)
 
@@ -281,8 +231,6 @@ class _Marking(ast.NodeTransformer):
         node.value, line, first = self.visit(node.value), node.lineno, node.targets[0]
         if isinstance(first, ast.Subscript) and len(node.targets) == 1:
             self.assignments.append(Assignment(self.function, ast.unparse(first), line, self._source(line)))
-            if line == self.adding:
-                node = ast.copy_location(ast.AugAssign(first, ast.Add(), node.value), node)
         kept = ast.parse(f"{RECORDING} and {KEEP}(locals(), {line})").body[0]
         return [node, ast.copy_location(kept, node)]
 

@@ -68,12 +68,17 @@ def keep(folder, write, *names):
     return found
 
 
-def save_figure(name, data, path, quiet=False):
+def save_figure(name, data, path, quiet=False, **how):
     """Draw a figure of `plots` by its name, write it and say where; to stderr if `quiet`."""
     from .. import plots
-    figure = getattr(plots, name)(data)
+    figure = getattr(plots, name)(data, **how)
     folder = keep(path.parent, lambda folder: plots.save(figure, folder / path.name), path.name)
     print(f"figure: {folder / path.name}", file=sys.stderr if quiet else sys.stdout)
+
+
+def guessing(frequency_bits):
+    """For the figure of a language model's training: what guessing reaches."""
+    return {"bits per character": (frequency_bits, "guessing by how frequent each character is")}
 
 
 def print_language_model(found):

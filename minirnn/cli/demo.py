@@ -8,7 +8,7 @@ from ..cells import CELLS
 from ..checking.check import METHODS
 from ..experiments import tour
 from ..training import Progress
-from .common import KEPT, OUT, add_command, check_figure, print_language_model, save_figure
+from .common import KEPT, OUT, add_command, check_figure, guessing, print_language_model, save_figure
 from .lemma1 import print_lemma1
 
 SECONDS = 50                    # on a slow machine the language model stops here
@@ -43,10 +43,10 @@ def run(options):
 
     task = tour.language_task()
     print(f"\n3. A language model reads {len(task.text):,} characters of Python's own documentation.\n")
-    found = tour.language_model(task, seed, Progress(SECONDS))
+    found = tour.language_model(task, seed, Progress(tour.LANGUAGE_MODEL["steps"], limit=SECONDS))
     print_language_model(found)
     title = f"{tour.LANGUAGE_MODEL['cell']} with {tour.LANGUAGE_MODEL['hidden']} units on text (T = {task.length})"
-    save_figure("training_figure", (title, found.history), out / "text.png")
+    save_figure("training_figure", (title, found.history, guessing(found.frequency_bits)), out / "text.png")
 
     print(f"\nSummary ({time.perf_counter() - began:.0f} s, seed {seed})\n")
     rows = [("gradients", f"{len(CELLS) - len(failed)} of {len(CELLS)} cells agree, to {worst['central']:.0e} (central) and "

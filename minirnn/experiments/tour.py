@@ -6,7 +6,7 @@ from ..cells import CELLS
 from ..checking.check import METHODS, gradcheck
 from ..checking.problems import awake_cell
 from ..tasks import make_task
-from ..training import History, make_model, train
+from ..training import History, evaluate, make_model, train
 
 LANGUAGE_MODEL = {"cell": "lstm", "hidden": 128, "steps": 1500, "batch": 32, "lr": 0.005, "length": 50}
 
@@ -31,7 +31,7 @@ class LanguageModel:
     @classmethod
     def of(cls, task, model, history, start=None):
         """The same of a model that has been trained; `start` is what its sample begins with."""
-        bits = {split: task.evaluate(model, split) for split in ("validation", "test")}
+        bits = {split: evaluate(model, task, split, batch=16)["loss"] for split in ("validation", "test")}
         sample = (start or "") + task.sample(model, 300, start=start, temperature=0.7, rng=0)
         return cls(task, model, history, bits, task.frequency_bits("test"), sample)
 

@@ -21,7 +21,7 @@ class Trial:
     trained_at: int             # T, the length of the training sequences
     steps: int                  # updates made
     solved: bool                # whether the loss got below `until`
-    accuracy: dict              # k -> the share of right answers over sequences of length k T
+    accuracy: dict              # k -> the share of right answers at positions 1 to k T
     seed: int
     seconds: float              # of training
     curve: np.ndarray = field(repr=False)       # (16 T,), the share of right answers at each position
@@ -34,9 +34,9 @@ class Trial:
                 "seed": self.seed, "seconds": self.seconds}
 
     def __str__(self):
-        shares = ", ".join(f"{value:.2f} at {k * self.trained_at}" for k, value in self.accuracy.items())
+        shares = ", ".join(f"{value:.2f} up to {k * self.trained_at}" for k, value in self.accuracy.items())
         learned = "learned in" if self.solved else "NOT learned in"
-        return f"{self.task:9} {self.cell:5} {learned} {self.steps:4} steps ({self.seconds:.1f} s); accuracy {shares}"
+        return f"{self.task:9} {self.cell:5} {learned} {self.steps:4} steps ({self.seconds:.1f} s); right: {shares}"
 
 
 def train_short_test_long(task, cell, *, length=None, multiples=MULTIPLES, n_hidden=32, steps=2000, batch=32, lr=0.01,

@@ -1,4 +1,4 @@
-"""Lemma 1: right answers by position, and what the attention must do."""
+"""Lemma 1: right answers at each position, and what the attention must do."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from .style import FAINT, INK, cell_style, figure, line_style, running_mean, tid
 
 
 def lemma1_figure(result):
-    """What `experiments.lemma1` found, in four panels: right answers by position, and what the attention must do.
+    """What `experiments.lemma1` found, in four panels: right answers at each position, and what the attention must do.
 
     Args:
         result: an `experiments.Lemma1`.
@@ -29,7 +29,10 @@ def lemma1_figure(result):
 
 
 def accuracy_panel(axes, trials, title=None):
-    """Right answers by position in the sequence, for `Trial`s of one task; positions on a logarithmic scale."""
+    """The share of right answers at each position of the sequence, for `Trial`s of one task; positions are logarithmic.
+
+    This is not the `accuracy` of a trial, which counts all positions up to a length, the good ones at the start included.
+    """
     length, total = trials[0].trained_at, len(trials[0].curve)
     width = max(2, length // 10 * 2)
     axes.axvspan(0, length, color="#f0f0f0", zorder=0)
@@ -38,7 +41,7 @@ def accuracy_panel(axes, trials, title=None):
     for i, trial in enumerate(sorted(trials, key=lambda trial: trial.curve.mean(), reverse=True)):
         position, share = running_mean(trial.curve, width)
         marks = np.unique(np.searchsorted(position, length * 2.0**np.arange(-2, 5)).clip(0, len(position) - 1))
-        linewidth = max(2.0, 4.5 - 2.5 * i)                     # lines that lie on each other: the lower ones are wider
+        linewidth = max(2.0, 4.5 - 2.5 * i)                     # where lines coincide, the lower ones are wider and still show
         axes.plot(position, share, **cell_style(trial.cell), markevery=marks.tolist(), markersize=linewidth + 3.5,
                   linewidth=linewidth, label=trial.cell.upper())
     axes.set_xscale("log", base=2)
@@ -48,11 +51,11 @@ def accuracy_panel(axes, trials, title=None):
     axes.minorticks_off()
     axes.set_ylim(0.35, 1.05)
     axes.set_yticks([0.5, 0.75, 1], ["50 %\n(guessing)", "75 %", "100 %"])
-    tidy(axes, title, "position t in the sequence (steps)", f"right answers\n(mean over {width} positions)")
+    tidy(axes, title, "position t in the sequence (steps)", f"right answers at position t\n(mean over {width} positions)")
 
 
 def attention_panel(axes, unit, growth):
-    """The logarithm of the attention of a hand-set unit against t, beside what the lemma asks.
+    """The logit of a hand-set unit (the logarithm of its attention) against t, beside what the lemma requires.
 
     Args:
         unit, growth: `hand_set` and `growth` of an `experiments.Lemma1`.
@@ -62,12 +65,12 @@ def attention_panel(axes, unit, growth):
     published = unit["required"][lead] + np.log(growth["bound"]) * (t[lead:] - t[lead])
     axes.axhline(top, color=FAINT, linewidth=0.8)
     axes.axvline(last, ymax=0.6, color=FAINT, linewidth=0.8)
-    axes.text(1, top * 1.03, "the largest logit it can form", ha="left", va="bottom", fontsize=8.5, color="#555555")
+    axes.text(1, top * 1.03, "the largest logit it can reach", ha="left", va="bottom", fontsize=8.5, color="#555555")
     axes.plot(t, unit["required"], color=INK, linestyle="--", linewidth=1.4,
-              label=f"what Lemma 1 asks: ×{growth['exact']:.3f} a step")
+              label=f"required by Lemma 1: ×{growth['exact']:.3f} a step")
     axes.plot(t[lead:], published, color=INK, linestyle=":", linewidth=1.6,
               label=f"the published lower bound: ×{growth['bound']:.3f}")
-    axes.plot(t, unit["logits"], **line_style("rwa"), linewidth=2.6, label="what an RWA unit set by hand pays")
+    axes.plot(t, unit["logits"], **line_style("rwa"), linewidth=2.6, label="paid by an RWA unit set by hand")
     axes.set_ylim(-top / 20, top * 2.15)
     axes.set_xlim(0, t[-1] + 1)
     axes.legend(loc="upper left", frameon=False, fontsize=9, handlelength=2.6)
@@ -91,20 +94,20 @@ def amplitude_panel(axes, unit):
 
 
 def fitted_panels(panels, fitted):
-    """Two panels on `Lemma1.fitted`: its output, and its attention beside what its own values ask for."""
+    """Two panels on `Lemma1.fitted`: its output, and its attention beside what its own values require."""
     output, attention = panels
     t, first, c = np.arange(1, len(fitted["h"]) + 1), fitted["first"], fitted["c"]
     for level in (-c, c):
         output.axhline(level, color=INK, linestyle="--", linewidth=1)
     output.axvspan(0, first - 1.5, color="#f0f0f0", zorder=0)
     output.plot(t, fitted["h"], color=cell_style("rwa")["color"], linewidth=0.9, marker="o", markersize=3)
-    tidy(output, f"A unit that learned to say ±{c:g} (shaded: not asked for)", "step t", "output h of the unit")
+    tidy(output, f"A unit that learned to say ±{c:g} (shaded: not in the loss)", "step t", "output h of the unit")
     measured = fitted["logits"][first - 1:]
     attention.plot(t[first - 1:], fitted["required"], color=INK, linestyle="--",
-                   label=f"what its own values z ask, by Lemma 1: ×{fitted['exact']:.4f} a step")
+                   label=f"required by Lemma 1, given its values z: ×{fitted['exact']:.4f} a step")
     attention.plot(t[first - 1:], np.log(fitted["bound"]) * np.arange(len(measured)), color=INK, linestyle=":",
                    label=f"the published lower bound: ×{fitted['bound']:.4f}")
     attention.plot(t[first - 1:], measured, color=cell_style("rwa")["color"], linestyle="none", marker="o", markersize=4,
-                   label=f"what it learned to pay: ×{fitted['measured']:.4f}")
+                   label=f"paid by the unit: ×{fitted['measured']:.4f}")
     attention.legend(loc="upper left", frameon=False, fontsize=9)
     tidy(attention, "Its attention, on a logarithmic scale", "step t", f"logit (step {first} = 0)")

@@ -3,7 +3,6 @@
 import numpy as np
 
 from .. import checks
-from ..losses import sigmoid_cross_entropy
 from .task import Batch, Task
 
 
@@ -14,8 +13,10 @@ class Alternate(Task):
     """
 
     source = "Maginnis & Richemond 2017, section 4: the sequence of Lemma 1"
-    n_in, n_out = 1, 1
-    loss = staticmethod(sigmoid_cross_entropy)
+    n_in, n_out, targets = 1, 1, "bits"
+    input_names, output_names = ("constant",), ("sign is +",)
+    to_show = {"length": 12}
+    criterion = "loss < 0.001"
 
     def __init__(self, length=60):
         self.length = checks.positive_integer("length", length)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from .. import checks
-from ..losses import sigmoid_cross_entropy
 from .task import Batch, Task
 
 
@@ -11,8 +10,10 @@ class Parity(Task):
     """Random bits; whether the number of ones up to now is odd, asked for at every step."""
 
     source = "Maginnis & Richemond 2017, section 4: with random bits in place of a constant"
-    n_in, n_out = 1, 1
-    loss = staticmethod(sigmoid_cross_entropy)
+    n_in, n_out, targets = 1, 1, "bits"
+    input_names, output_names = ("bit",), ("odd so far",)
+    to_show = {"length": 16}
+    criterion = "loss < 0.001"
 
     def __init__(self, length=20):
         self.length = checks.positive_integer("length", length)

@@ -1,17 +1,16 @@
-"""The training loop: batch, forward, loss, backward, clip, update, and a record of it."""
+"""The training loop: step after step, with looks at held-out sequences, until there is a reason to stop."""
 
-import time
 
-import numpy as np
-
-from .. import checks
-from ..optim import OPTIMIZERS, Optimizer, clip_by_element, clip_by_norm
+from ..model import Model
+from ..tasks.task import check_task
 from ..threads import threads_for
-from .history import History
+from .interrupting import listening
+from .state import Settings, TrainState
 
 
-def train(model, task, *, steps=1000, batch=32, optimizer="adam", lr=None, clip=1.0, clip_norm=None, until=None, rng=0,
-          callback=None):
+def train(model, task, *, steps=1000, batch=32, optimizer="adam", lr=None, clip=1.0, clip_norm=None, until=None,
+          evaluate_every=None, patience=None, keep_best=False, weight_decay=0.0, schedule=None, rng=0, callback=None,
+          keep=None):
     """Train a model on a task.
 
     Args:
@@ -23,94 +22,77 @@ def train(model, task, *, steps=1000, batch=32, optimizer="adam", lr=None, clip=
         lr: the learning rate, if `optimizer` is a name; the optimiser's own default without it.
         clip: every element of the gradient is brought into [−clip, clip]; None for no clipping.
         clip_norm: the gradient's norm is brought to at most this; None for no such limit.
-        until: stop as soon as a batch's loss is below this.
+        until: when the task is solved, and the training ends: "loss < 0.001", "accuracy >= 0.99", or a number, which a loss is
+            to be below. It is judged on held-out sequences, whenever those are looked at; and they are looked at when the
+            batch just learned from meets it.
+        evaluate_every: look at the held-out sequences every so many steps.
+        patience: stop after so many evaluations without a better one.
+        keep_best: give the model back the parameters of its best evaluation when the training ends.
+        weight_decay: before each update every matrix loses a share lr·weight_decay of itself.
+        schedule: how the learning rate changes: "step 20000 0.1", "linear 5000", "cosine 5000" or "warmup 100"; see
+            `Schedule`.
         rng: a seed or Generator for the data.
-        callback: called as callback(step, loss, metrics) after every step; a true return value ends the training.
+        callback: called as callback(step, loss, metrics) after every step; a true return value ends the training. Several in
+            a list.
+        keep: called as keep(state) with the `TrainState` at every moment at which it is whole: after steps, and at the end.
 
     Returns:
-        A `History`. Interrupting the training by hand (Ctrl-C) also returns it: the model keeps what it has learned.
+        A `History`. Interrupting the training (Ctrl-C, SIGTERM) also returns it, after the step that was under way: the model
+        keeps what it has learned. A second Ctrl-C does not wait for the step.
 
     Raises:
         FloatingPointError: the loss or a gradient is not finite. The message says at which step, which parameter's
-            gradient was largest and how large. The model keeps the parameters of that step, and the error has the
+            gradient was largest and how large. The model keeps the parameters of the step before, and the error has the
             history so far as its attribute `history`.
-        TypeError, ValueError: for arguments of the wrong kind.
+        TypeError, ValueError, KeyError: for arguments of the wrong kind, or a task that is not as `Task` describes it.
     """
-    steps, batch = checks.positive_integer("steps", steps), checks.positive_integer("batch", batch)
-    if not isinstance(optimizer, Optimizer):
-        kind = checks.lookup("optimizer", optimizer, OPTIMIZERS)
-        optimizer = kind() if lr is None else kind(lr=lr)
-    elif lr is not None:
-        raise ValueError(f"lr is {lr!r} beside an optimizer that has its own: expected only one of them")
-    history = History()
-    with threads_for(model.cells, batch):
-        _train(history, model, task, steps, batch, optimizer, clip, clip_norm, until, checks.generator(rng), callback)
+    settings = Settings(steps, batch, clip, clip_norm, until, evaluate_every, patience, keep_best, weight_decay, schedule)
+    if not isinstance(model, Model):
+        raise TypeError(f"model is {'a ' + type(model).__name__ if model is not None else 'None'}, expected a Model "
+                        f"(see make_model)")
+    check_task(task)
+    return resume(TrainState(model, task, settings, optimizer=optimizer, lr=lr, rng=rng), callback=callback, keep=keep)
+
+
+def resume(state, *, callback=None, keep=None):
+    """Go on with a training from where it stands, as if it had never been interrupted. Arguments and result as in `train`."""
+    history, settings = state.history, state.settings
+    callbacks = [] if callback is None else [callback] if callable(callback) else list(callback)
+    if history.stopped in ("interrupted", "error"):
+        history.stopped, history.signal = "", None
+    try:
+        with threads_for(state.model.cells, settings.batch), listening() as asked:
+            while not history.stopped:
+                history.stopped = _go_on(state, callbacks)
+                if asked.signal is not None and not history.stopped:
+                    history.stopped, history.signal = "interrupted", int(asked.signal)
+                if keep is not None:
+                    keep(state)
+    except KeyboardInterrupt:
+        history.stopped = "interrupted"
+        if keep is not None and state.whole:
+            keep(state)
+    except (FloatingPointError, ValueError, TypeError) as error:
+        history.stopped = "error"
+        error.history = history
+        if keep is not None and state.whole:
+            keep(state)
+        raise
+    if settings.keep_best and history.stopped != "interrupted":
+        state.take_best()
     return history
 
 
-def _train(history, model, task, steps, batch, optimizer, clip, clip_norm, until, rng, callback):
-    params = model.params
-    run, largest = None, ("", 0.0)
-    began = time.perf_counter()
-    try:
-        for step, data in zip(range(1, steps + 1), task.batches(rng, batch)):
-            state = run.state if data.carry else None
-            reused = run if run is not None and run.fits(data.xs) else None
-            run = model.forward(data.xs, state, out=reused, training=True)
-            loss, doutputs = task.loss(run.outputs, data.targets, data.weights)
-            if not np.isfinite(loss):
-                raise FloatingPointError(f"the loss is {loss} at step {step}; {_last(largest, step)}")
-            _, grads, _ = run.backward(doutputs)
-            largest = _largest(grads)
-            if not np.isfinite(largest[1]):
-                raise FloatingPointError(f"the gradient is not finite at step {step}: that of {largest[0]} has "
-                                         f"{largest[1]} (the loss is {loss:.6g})")
-            if clip_norm is not None:
-                clip_by_norm(grads, clip_norm)
-            if clip is not None:
-                clip_by_element(grads, clip)
-            optimizer.update(params, grads)
-            model.after_update()
-            metrics = task.metrics(run.outputs, data)
-            history.losses.append(float(loss))
-            for name, value in metrics.items():
-                history.metrics.setdefault(name, []).append(value)
-            history.seconds = time.perf_counter() - began
-            if until is not None and loss < until:
-                history.solved_at = step
-                break
-            if callback is not None and callback(step, float(loss), metrics):
-                break
-    except KeyboardInterrupt:
-        history.interrupted = True
-    except FloatingPointError as error:
-        error.history = history
-        if "step" not in str(error):                            # from within the model, which does not count steps
-            error.args = (f"{error}, at step {step}",)
-        raise
-
-
-def evaluate(model, task, *, batch=100, rng=1):
-    """The loss and metrics of a model on one fresh batch of a task, in evaluation mode: a dict."""
-    data = task.batch(checks.generator(rng), batch)
-    outputs = model.forward(data.xs).outputs
-    return {"loss": float(task.loss(outputs, data.targets, data.weights)[0]), **task.metrics(outputs, data)}
-
-
-def _largest(grads):
-    """The name of the parameter whose gradient has the largest element (or one that is not finite), and that element."""
-    largest = ("", 0.0)
-    for name, dtheta in grads.items():
-        size = float(np.abs(dtheta).max())
-        if not size <= largest[1]:                              # also true for NaN
-            largest = (name, size)
-        if not np.isfinite(size):
-            break
-    return largest
-
-
-def _last(largest, step):
-    name, size = largest
-    if step == 1:
-        return "it was the first: the data or the initial weights are at fault"
-    return f"the largest gradient of the step before was that of {name}, {size:.3g} before clipping"
+def _go_on(state, callbacks):
+    """One step, and why it was the last; "" if it was not."""
+    if state.step >= state.settings.steps:
+        return "steps"
+    loss, metrics = state.learn()
+    solved = state.look(loss, metrics)
+    if any([callback(state.step, loss, metrics) for callback in callbacks]):
+        return "callback"
+    if solved:
+        return "solved"
+    if state.settings.patience is not None and state.without_better >= state.settings.patience:
+        return "patience"
+    return "steps" if state.step >= state.settings.steps else ""

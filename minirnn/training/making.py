@@ -7,7 +7,7 @@ from ..model import Model
 
 
 def make_model(task, cell="lstm", n_hidden=32, *, n_layers=1, n_dims=None, residual=False, normalise=False, dropout=0.0,
-               rng=0, dtype="float32", **options):
+               last=None, rng=0, dtype="float32", **options):
     """A model of the right shape for a task: cells, a head, and one-hot or embedded input if the task has symbols.
 
     Args:
@@ -16,6 +16,7 @@ def make_model(task, cell="lstm", n_hidden=32, *, n_layers=1, n_dims=None, resid
         n_hidden: H.
         n_layers: how many such cells stand on top of each other.
         n_dims: for tasks with symbols, the size of a learned embedding; one-hot vectors without it.
+        last: options of the topmost cell that differ from the others', as a dict.
         residual, normalise, dropout: what helps a stack to learn; see `Model`.
         rng: a seed or Generator for all initial weights, and for dropout.
         dtype: of the model.
@@ -27,6 +28,7 @@ def make_model(task, cell="lstm", n_hidden=32, *, n_layers=1, n_dims=None, resid
         inputs = (OneHot(task.n_symbols, dtype=dtype) if n_dims is None else
                   Embedding(task.n_symbols, n_dims, rng=rng, dtype=dtype))
         n_in = inputs.n_out
-    cells = [make_cell(cell, width, n_hidden, rng=rng, dtype=dtype, **options)
-             for width in [n_in, *[n_hidden] * (n_layers - 1)]]
+    widths = [n_in, *[n_hidden] * (n_layers - 1)]
+    each = [options] * (n_layers - 1) + [{**options, **(last or {})}]
+    cells = [make_cell(cell, width, n_hidden, rng=rng, dtype=dtype, **own) for width, own in zip(widths, each)]
     return Model(cells, task.n_out, inputs=inputs, residual=residual, normalise=normalise, dropout=dropout, rng=rng)

@@ -29,11 +29,12 @@ def test_one_step_of_sgd_follows_the_checked_gradient():
         np.testing.assert_allclose(a, before[name] - 0.5 * grads[name], rtol=1e-12)
 
 
-@pytest.mark.parametrize("optimizer", [minirnn.Adam(0.01), minirnn.RMSProp(0.003), minirnn.SGD(0.5, momentum=0.9)])
-def test_every_optimiser_learns_to_alternate(optimizer):
+@pytest.mark.parametrize("make", [lambda: minirnn.Adam(0.01), lambda: minirnn.RMSProp(0.003),
+                                  lambda: minirnn.SGD(0.5, momentum=0.9)])
+def test_every_optimiser_learns_to_alternate(make):
     task = minirnn.make_task("alternate", length=10)
     model = minirnn.make_model(task, "lstm", 8, rng=0)
-    history = minirnn.train(model, task, steps=1500, batch=8, optimizer=optimizer, until=0.05)
+    history = minirnn.train(model, task, steps=1500, batch=8, optimizer=make(), until=0.05)
     assert history.solved_at == history.steps < 1500
     assert minirnn.evaluate(model, task, batch=2)["accuracy"] == 1
 

@@ -1,0 +1,193 @@
+"""A function's own source, compiled once more, with changes, in the same surroundings; the original is not touched.
+
+What is to be read or repaired in somebody's backward pass is rarely one function: a method calls others of its class,
+its ancestors through super(), and functions of its module. `Code` reads all of them. `Code.built` compiles them again,
+changed or not, and lets them find each other: in copies of their modules' names, and in a copy of the class and its
+ancestors. No class and no module is changed, so any number of threads can do this at once.
+"""
+
+import ast
+import inspect
+import textwrap
+import types
+from typing import NamedTuple
+
+from ..cells.cell import CalledStep
+
+
+class Definition(NamedTuple):
+    """A function as a syntax tree, with the line numbers of its file."""
+
+    function: types.FunctionType
+    tree: ast.FunctionDef       # without decorators
+    lines: dict                 # line -> text
+    file: str
+    ancestor: int               # how far up the class's ancestors it stands; 0 for its own methods and for functions
+
+
+class Code:
+    """Some functions, and all of their own that they call: methods of the class, functions of the same module.
+
+    Args:
+        entries: functions (or methods, as functions), written in Python.
+        owner: the class whose methods they are, if they are.
+
+    Attributes:
+        definitions: function -> `Definition`, of the entries first. A called function without source is left as it is.
+
+    Raises:
+        OSError: the source of an entry cannot be found. ValueError: an entry is not written with def.
+    """
+
+    def __init__(self, entries, owner=None):
+        self.owner = owner
+        self.ancestors = [kind for kind in owner.__mro__ if kind is not object] if owner else []
+        self.definitions, self._compiled = {}, {}
+        for function in entries:
+            self.definitions[function] = self._definition(function)
+        waiting, seen = list(entries), set(entries)
+        while waiting:
+            for called in self._called_by(waiting.pop()):
+                if called not in seen:
+                    seen.add(called)
+                    try:
+                        self.definitions[called] = self._definition(called)
+                    except (OSError, ValueError):
+                        continue                                # it is then looked at from outside only
+                    waiting.append(called)
+
+    def built(self, change=lambda definition: definition.tree, given=None, wrapped=lambda function: function):
+        """Compile everything again.
+
+        Args:
+            change: called with each `Definition`, returns the tree to compile instead: the same, or a new one.
+            given: name -> value, what the new functions find among their module's names besides.
+            wrapped: called with each new function, returns what stands in its place.
+
+        Returns:
+            A `Built`.
+        """
+        spaces, made, cells = {}, {}, []
+        for definition in self.definitions.values():
+            function = definition.function
+            if id(function.__globals__) not in spaces:
+                spaces[id(function.__globals__)] = {**function.__globals__, **(given or {})}
+            code = self._code_of(definition, change(definition))
+            around = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
+            closure = []
+            for name in code.co_freevars:
+                own = self._is_own(around[name])                # what is to be exchanged must not reach the original
+                closure.append(types.CellType(around[name].cell_contents) if own else around[name])
+                cells += [closure[-1]] * own
+            new = types.FunctionType(code, spaces[id(function.__globals__)], function.__name__, function.__defaults__,
+                                     tuple(closure))
+            new.__kwdefaults__, new.__qualname__ = function.__kwdefaults__, function.__qualname__
+            made[function] = wrapped(new)
+        kinds = self._classes(made)
+        for space in spaces.values():
+            for name, value in space.items():
+                if isinstance(value, types.FunctionType | type):
+                    space[name] = made.get(value, kinds.get(value, value))
+        for cell in cells:
+            cell.cell_contents = made.get(cell.cell_contents, kinds.get(cell.cell_contents))
+        return Built(made, kinds.get(self.owner))
+
+    def _is_own(self, cell):
+        """Whether a closure's cell holds a function or class that is compiled again."""
+        try:
+            value = cell.cell_contents
+        except ValueError:                                      # nothing, yet
+            return False
+        return isinstance(value, types.FunctionType | type) and (value in self.definitions or value in self.ancestors)
+
+    def _classes(self, made):
+        """class -> a copy of it that has the new methods, for the owner and its ancestors; each derives from its original."""
+        kinds = {}
+
+        def member(value):
+            if isinstance(value, staticmethod | classmethod):
+                return type(value)(made.get(value.__func__, value.__func__))
+            return made.get(value, value) if isinstance(value, types.FunctionType) else value
+
+        for kind in reversed(self.ancestors):
+            members = {name: member(value) for name, value in vars(kind).items()
+                       if name not in ("__dict__", "__weakref__", "__slots__")}
+            bases = [kinds.get(base, base) for base in kind.__bases__ if base is not object]
+            kinds[kind] = type(kind)(kind.__name__, (*bases, kind), members)
+        return kinds
+
+    def _definition(self, function):
+        try:
+            lines, first = inspect.getsourcelines(function)
+            tree = ast.parse(textwrap.dedent("".join(lines)))
+        except TypeError as error:
+            raise OSError(str(error)) from None
+        except SyntaxError as error:
+            raise ValueError(f"its source cannot be read on its own: {error}") from None
+        definition, first = tree.body[0], max(first, 1)
+        if not isinstance(definition, ast.FunctionDef) or definition.name != inspect.unwrap(function).__name__:
+            raise ValueError(f"{function!r} is not written with def")
+        ast.increment_lineno(tree, first - 1)
+        definition.decorator_list, definition.returns = [], None
+        ancestor = next((k for k, kind in enumerate(self.ancestors) if function in map(_plain, vars(kind).values())), 0)
+        return Definition(inspect.unwrap(function), definition, dict(enumerate(lines, first)), inspect.getfile(function), ancestor)
+
+    def _called_by(self, function):
+        """What a function calls that is its own; of a method, also what it is in ancestors."""
+        found = []
+        for name in _names(function.__code__):
+            found += [vars(kind)[name] for kind in self.ancestors if name in vars(kind)]
+            found.append(function.__globals__.get(name))
+        for cell in function.__closure__ or ():
+            try:
+                found.append(cell.cell_contents)
+            except ValueError:
+                pass
+        found = [_plain(value) for value in found]
+        own = [f for f in found if isinstance(f, types.FunctionType)]
+        methods = {f for kind in self.ancestors for f in map(_plain, vars(kind).values()) if isinstance(f, types.FunctionType)}
+        return [f for f in own if f in methods or f.__module__ == function.__globals__.get("__name__")]
+
+    def _code_of(self, definition, tree):
+        """The code object of a definition; compiled in a class of the same name, which private names and super() need."""
+        if tree is definition.tree and definition.function in self._compiled:
+            return self._compiled[definition.function]
+        function = definition.function
+        kind = next((kind for kind in self.ancestors if function in map(_plain, vars(kind).values())), None)
+        around = [name for name in function.__code__.co_freevars if not kind or name != "__class__"]
+        body = [tree]
+        if kind:
+            body = [ast.ClassDef(kind.__name__, [], [], body, [], **({"type_params": []} if "type_params" in ast.ClassDef._fields
+                                                                     else {}))]
+        module = ast.parse(f"def make({', '.join(around)}):\n    pass")
+        module.body[0].body = body
+        code = compile(ast.fix_missing_locations(module), inspect.getfile(function), "exec")
+        for name in ["make", *([kind.__name__] if kind else []), tree.name]:
+            inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+            code = next(c for c in inner if c.co_name == name)
+        if tree is definition.tree:
+            self._compiled[function] = code
+        return code
+
+
+class Built:
+    """What `Code.built` made: `functions`, original -> new; `kind`, the copy of the class (None without one)."""
+
+    def __init__(self, functions, kind):
+        self.functions, self.kind = functions, kind
+
+    def stand_in(self, thing):
+        """An object with the attributes of this one, whose methods are the new ones. What they set, it keeps to itself."""
+        other = object.__new__(self.kind)
+        vars(other).update({name: value for name, value in vars(thing).items() if not isinstance(value, CalledStep)})
+        return other
+
+
+def _plain(value):
+    """The function in a static or class method."""
+    return value.__func__ if isinstance(value, staticmethod | classmethod) else value
+
+
+def _names(code):
+    """The names of attributes and globals in a code object, and in the functions within it."""
+    return set(code.co_names).union(*(_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
