@@ -17,6 +17,7 @@ import pytest
 from whole import amount
 
 from minirnn.arrays import read_headers
+from minirnn.training.checkpoint import load_state
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends signals as POSIX systems do")
@@ -91,8 +92,8 @@ def test_a_training_that_is_ended_keeps_what_it_has_learned(tmp_path):
         command.send_signal(number)
         _, errors = command.communicate(timeout=120)
         assert command.returncode == 128 + number, errors
-        assert {"model.npz", "training.json"} <= {path.name for path in out.iterdir()}
-        assert read_headers(out / "model.npz") and json.loads((out / "training.json").read_text())["interrupted"]
+        assert {"model.npz", "checkpoint.npz", "experiment.json"} <= {path.name for path in out.iterdir()}
+        assert read_headers(out / "model.npz") and load_state(out / "checkpoint.npz").history.interrupted
 
 
 @pytest.mark.parametrize("arguments", [COMMANDS["demo"], COMMANDS["lemma1"], COMMANDS["bench"]], ids=["demo", "lemma1", "bench"])
@@ -121,7 +122,7 @@ def test_a_training_whose_output_nobody_reads_leaves_its_files(tmp_path):
     command.stdout.close()
     errors = command.stderr.read()
     assert command.wait(120) == 0 and errors == ""
-    assert {"model.npz", "training.json", "training.png"} <= {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"model.npz", "record.json", "training.png"} <= {path.name for path in (tmp_path / "out").iterdir()}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
