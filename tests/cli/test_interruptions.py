@@ -119,8 +119,10 @@ TRAIN = ["train", "parity", "--steps", "50", "--hidden", "4", "--out", "OUT"]
 
 def test_a_training_whose_output_nobody_reads_leaves_its_files(tmp_path):
     command = start(TRAIN, tmp_path / "out")
-    command.stdout.close()
-    errors = command.stderr.read()
+    with command.stdout:
+        pass
+    with command.stderr:
+        errors = command.stderr.read()
     assert command.wait(120) == 0 and errors == ""
     assert {"model.npz", "record.json", "training.png"} <= {path.name for path in (tmp_path / "out").iterdir()}
 
@@ -139,8 +141,10 @@ def test_output_that_cannot_be_written_is_said_and_files_are_left_all_the_same(a
 def test_a_list_that_nobody_reads_to_its_end_is_no_error():
     command = subprocess.Popen([sys.executable, "-u", "-m", "minirnn", "cells"], cwd=ROOT, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE)
-    command.stdout.close()
-    errors = command.stderr.read()
+    with command.stdout:
+        pass
+    with command.stderr:
+        errors = command.stderr.read()
     assert command.wait(60) == 141 and errors == b""
 
 
