@@ -1,8 +1,8 @@
 """The element-wise functions of the papers, in forms that neither overflow nor change the dtype, and their slopes.
 
-Each takes and returns an array of any shape, float32, float64 or complex128. Complex input is what the complex-step
-derivative uses (see `gradcheck`): there, where a function must choose between two branches, it chooses by the real
-part. NumPy orders complex numbers by their real part first, so `np.maximum` and `np.minimum` do just that.
+Each function takes and returns an array of any shape, in float32, float64 or complex128. Complex input comes from the
+complex-step derivative (see `gradcheck`). There, a function that must choose between two branches chooses by the real part.
+NumPy orders complex numbers by their real part first, so `np.maximum` and `np.minimum` do just that.
 """
 
 from typing import NamedTuple
@@ -20,8 +20,8 @@ def tanh_slope(y):
 def sigmoid(x):
     """σ(x) = 1/(1 + e^−x), written as (1 + tanh(x/2))/2.
 
-    The two are the same function. The second has no exponential that could overflow, and for very negative x it is
-    exactly 0 instead of a number too small for the processor to multiply at full speed (a subnormal).
+    The two are the same function. But the second has no exponential that could overflow, and for very negative x it is
+    exactly 0, where the first would give a subnormal: a number too small for some processors to multiply at full speed.
     """
     y = np.tanh(0.5 * x)
     y *= 0.5
@@ -45,7 +45,7 @@ def softplus(x):
 
 
 def log1p(x):
-    """log(1 + x), accurate for small x. NumPy's own is not where x is complex, so there it is log|1 + x| + i·arg(1 + x)."""
+    """log(1 + x), accurate for small x. NumPy's is not accurate for complex x, where log|1 + x| + i·arg(1 + x) is used."""
     if x.dtype.kind != "c":
         return np.log1p(x)
     return 0.5 * np.log1p(x.real * (2 + x.real) + x.imag**2) + 1j * np.arctan2(x.imag, 1 + x.real)
@@ -62,7 +62,7 @@ def relu_slope(y):
 
 
 def identity(x):
-    """x itself, for the options that ask for no function at all."""
+    """x itself, for options that ask for no activation."""
     return x
 
 
@@ -72,7 +72,7 @@ def identity_slope(y):
 
 
 class Activation(NamedTuple):
-    """A function of x, and its slope as a function of y, its result: what a step notes anyway."""
+    """A function y of x, and its slope as a function of y, which the step has kept anyway."""
 
     function: object
     slope: object
@@ -89,7 +89,7 @@ ACTIVATIONS = {
 def log_add(a, b, share):
     """log(e^a + e^b), given share = σ(a − b), which is e^a's share of the sum.
 
-    The larger of the two terms is at least half of the sum: log(sum) = log(larger) − log(larger's share), and the
-    second logarithm is between 0 and log 2, whatever a and b are.
+    log(sum) = log(larger term) − log(its share of the sum). The larger of the two terms is at least half of the sum, so the
+    second logarithm is between −log 2 and 0, whatever a and b are.
     """
     return np.maximum(a, b) - np.log(np.maximum(share, 1 - share))

@@ -11,12 +11,12 @@ DTYPES = ("float32", "float64", "complex128")
 def dtype_of(dtype):
     """The NumPy dtype meant by `dtype`, which must be float32, float64 or complex128."""
     try:
-        found = np.dtype(dtype)
-    except TypeError:
+        found = None if dtype is None else np.dtype(dtype)      # NumPy takes None for float64
+    except (TypeError, ValueError, SyntaxError):
         found = None
     if found is None or found.name not in DTYPES:
         raise ValueError(f"dtype is {dtype!r}, expected one of {', '.join(DTYPES)}")
-    return found
+    return np.dtype(found.name)                                 # in the order of bytes that this processor computes in
 
 
 def positive_integer(name, value):
@@ -32,7 +32,10 @@ def number(name, value, low=None, high=None, open_low=False):
     """`value` as a finite float within [low, high] (or (low, high]); TypeError or ValueError otherwise."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} is {value!r}, expected a number")
-    value = float(value)
+    try:
+        value = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is an integer of {len(str(value))} digits, expected a number of at most 1.8e+308") from None
     below = low is not None and (value <= low if open_low else value < low)
     if not np.isfinite(value) or below or (high is not None and value > high):
         bounds = [f"{'above' if open_low else 'of at least'} {low:g}"] if low is not None else []
@@ -65,6 +68,27 @@ def generator(rng):
     return np.random.default_rng(int(rng))
 
 
+def machine_memory():
+    """Bytes of memory that this machine has; None where Python cannot say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def fits_memory(what, n_bytes):
+    """`n_bytes`; a ValueError that begins with `what` if that is more than the machine has, or any machine could have."""
+    there = machine_memory() or 2**48
+    if n_bytes > there:
+        raise ValueError(f"{what} would take {gigabytes(n_bytes)} of memory, this machine has {gigabytes(there)}")
+    return n_bytes
+
+
+def gigabytes(n_bytes):
+    """A number of bytes in words."""
+    return f"{n_bytes / 1e9:,.1f} GB" if n_bytes < 1e15 else f"{n_bytes / 1e9:.0e} GB"
+
+
 def path(name, value):
     """`value`, a string or a path, as a string; TypeError or ValueError otherwise."""
     if not isinstance(value, (str, os.PathLike)):
@@ -75,23 +99,47 @@ def path(name, value):
     return value
 
 
+def array(name, value):
+    """`value` as an array; TypeError for masked values, which NumPy would take for numbers, ValueError for rows of many lengths."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise TypeError(f"{name} is a masked array with {np.ma.count_masked(value)} values masked, expected numbers everywhere "
+                        f"(see its method filled)")
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {' '.join(str(error).split())}") from None
+
+
 def floats(name, value, dtype, shape=None, layout="", finite=True):
     """`value` as an array of `dtype`, checked.
 
-    Raises TypeError for integers, objects and complex numbers where reals are expected, ValueError for a shape other
-    than `shape` and (with `finite`) for NaN or infinity. `layout` says in words what the axes are.
+    Raises TypeError for integers, objects and complex numbers where reals are expected, and for masked values; ValueError for
+    a shape other than `shape`, for numbers beyond the range of `dtype`, and (with `finite`) for NaN or infinity. `layout`
+    says in words what the axes are.
     """
-    array = np.asarray(value)
-    kinds = "fc" if np.dtype(dtype).kind == "c" else "f"
-    if array.dtype.kind not in kinds:
-        raise TypeError(f"{name} has dtype {array.dtype}, expected floating point numbers (as {np.dtype(dtype)})")
-    if shape is not None and array.shape != tuple(shape):
-        raise ValueError(f"{name} has shape {array.shape}, expected {tuple(shape)}{layout and f' ({layout})'}")
+    given, dtype = array(name, value), np.dtype(dtype)
+    kinds = "fc" if dtype.kind == "c" else "f"
+    if given.dtype.kind not in kinds:
+        raise TypeError(f"{name} has dtype {given.dtype}, expected floating point numbers (as {dtype})")
+    if shape is not None and given.shape != tuple(shape):
+        raise ValueError(f"{name} has shape {given.shape}, expected {tuple(shape)}{layout and f' ({layout})'}")
     with np.errstate(invalid="ignore", over="ignore"):
-        total = array.sum(dtype=np.result_type(array.dtype, np.float64)) if finite else 0.0
-    if not np.isfinite(total):                                  # one sum is quicker than a look at every element
-        where = np.argwhere(~np.isfinite(array))
-        if len(where):
-            index = tuple(int(i) for i in where[0])
-            raise ValueError(f"{name} has {array[index]} at {index}, expected finite numbers only")
-    return array.astype(dtype, copy=False)
+        converted = given.astype(dtype, copy=False)
+        if finite or converted is not given:
+            total = converted.sum(dtype=np.result_type(dtype, np.float64))
+            if not np.isfinite(total):                          # one sum is quicker than a look at every element
+                _check_each(name, given, converted, finite)
+    return converted
+
+
+def _check_each(name, given, converted, finite):
+    """ValueError for the first number that the conversion made infinite or, with `finite`, that was not finite before."""
+    wrong = ~np.isfinite(converted)
+    if not finite:
+        wrong &= np.isfinite(given)
+    if wrong.any():
+        index = tuple(int(i) for i in np.unravel_index(wrong.argmax(), wrong.shape))
+        if np.isfinite(given[index]):
+            raise ValueError(f"{name} has {given[index]} at {index}, expected at most {np.finfo(converted.dtype).max:.3g} in size: "
+                             f"more does not fit into {converted.dtype}")
+        raise ValueError(f"{name} has {given[index]} at {index}, expected finite numbers only")

@@ -1,9 +1,9 @@
-"""What stands before, between and after the cells: symbols into vectors, normalisation, dropout, hidden units into outputs.
+"""The layers before, between and after the cells: from symbols to vectors, normalisation, dropout, from h to outputs.
 
-A layer has `params` (see `cells/cell.py`), `forward(xs) -> ys` and `backward(dys, xs, ys, grads) -> dxs`, which adds to
+A layer has `params` (see `cells/cell.py`), `forward(xs) -> ys`, and `backward(dys, xs, ys, grads) -> dxs`, which adds to
 `grads`. It keeps nothing between calls.
 
-The two layers that do one thing while a network learns and another when it is used, `BatchNorm` and `Dropout`, note what
+`BatchNorm` and `Dropout` behave differently while a network is trained and when it is used. So they return a memo of what
 they did: `forward(xs, training) -> ys, memo` and `backward(dys, memo, grads) -> dxs`.
 """
 
@@ -15,12 +15,12 @@ from . import checks
 from .cells.cell import Memo, columns
 from .cells.parameters import Parameters, Stack
 
-STEPS_AT_ONCE = 64          # steps laid side by side for one product; bounds the memory that the copies take
-ELEMENTS_AT_ONCE = 2**18    # elements worked on at once where nothing is multiplied but element by element: they stay in the cache
+STEPS_AT_ONCE = 64          # steps laid side by side for one product; this bounds the memory of the copies
+ELEMENTS_AT_ONCE = 2**18    # elements worked on at once in element-wise arithmetic, so that they stay in the cache
 
 
 class Layer:
-    """What the layers share: named parameters over one vector, and a copy in another dtype."""
+    """What all layers have: named parameters over one vector, and copies in another dtype."""
 
     def __init__(self, stacks, dtype):
         self.dtype = checks.dtype_of(dtype)
@@ -35,8 +35,8 @@ class Layer:
         return layer
 
     def check(self, xs):
-        """xs as (T, n_in, B) of the layer's dtype; TypeError or ValueError if it is not that."""
-        xs = np.asarray(xs)
+        """xs as a (T, n_in, B) array of the layer's dtype; TypeError or ValueError if that is impossible."""
+        xs = checks.array("xs", xs)
         if xs.ndim != 3 or xs.shape[1] != self.n_in or not xs.size:
             raise ValueError(f"xs has shape {xs.shape}, expected (T, {self.n_in}, batch) with at least one step and one "
                              f"column")
@@ -84,8 +84,8 @@ class OneHot(Layer):
         return ys
 
     def check(self, xs):
-        """xs as an array of symbols; TypeError or ValueError if it is not one."""
-        xs = np.asarray(xs)
+        """xs as a (T, B) array of symbols; TypeError or ValueError if that is impossible."""
+        xs = checks.array("xs", xs)
         if xs.dtype.kind not in "iu":
             raise TypeError(f"xs has dtype {xs.dtype}, expected integers (the symbols' indices)")
         if xs.ndim != 2 or not xs.size:
@@ -95,7 +95,7 @@ class OneHot(Layer):
         return xs
 
     def backward(self, dys, xs, ys, grads):
-        """None: there is no gradient with respect to which symbol it was."""
+        """Returns None: there is no gradient with respect to a symbol."""
 
 
 class Embedding(OneHot):
@@ -112,7 +112,7 @@ class Embedding(OneHot):
         return np.ascontiguousarray(self.params["E"][:, self.check(xs)].transpose(1, 0, 2))
 
     def backward(self, dys, xs, ys, grads):
-        """The gradient of column k is the sum of dy over the places where symbol k stood. Returns None."""
+        """The gradient of column k is the sum of dy over all places where the input was symbol k. Returns None."""
         for start in range(0, len(xs), STEPS_AT_ONCE):
             steps = slice(start, start + STEPS_AT_ONCE)
             places = OneHot(self.n_symbols, dtype=self.dtype).forward(xs[steps])
@@ -120,7 +120,7 @@ class Embedding(OneHot):
 
 
 class BatchNorm(Layer):
-    """y = γ x̂ + β with x̂ = (x − μ)/σ, σ = sqrt(v + ε): each unit on a scale of its own choice, whatever feeds it.
+    """y = γ x̂ + β with x̂ = (x − μ)/σ, σ = sqrt(v + ε): each unit learns its own scale, whatever the scale of its input.
 
     While training, μ and v are the mean and the variance of the unit over all n = T·B values of the batch, and a running
     average of both is kept in `statistics`:
@@ -128,26 +128,26 @@ class BatchNorm(Layer):
         mean ← momentum·mean + (1 − momentum)·μ
         variance ← momentum·variance + (1 − momentum)·v·n/(n − 1)
 
-    where n/(n − 1) makes up for deviations being taken from the batch's own mean. Outside training μ and v are these
-    averages: what a network says of one sequence must not depend on the others beside it.
+    where the factor n/(n − 1) corrects for measuring deviations from the batch's own mean. Outside training, μ and v are
+    these running averages, because a network's answer to one sequence must not depend on the others in its batch.
 
-    Over batch and time: all steps share μ and σ, so sequences may be of any length, and the running averages need no
-    time of their own. The price is that, while training, what is given out at a step depends a little on later steps
-    too. A network can learn to use that, and it is gone in evaluation. Nor do the averages keep up with weights that
-    change fast: with momentum 0.9 they are some ten updates behind. If a network does much worse in evaluation than it
-    did in training, a few forward passes in training mode, without updates, show whether that is why.
+    All steps share μ and σ (they are taken over batch and time). So sequences may have any length, and there is one running
+    average for all steps. The price is that, while training, the output at a step depends a little on later steps, too. A
+    network can learn to use that, and then misses it in evaluation. The averages also lag behind weights that change
+    fast: with momentum 0.9, by some ten updates. If a network does much worse in evaluation than in training, a few
+    forward passes in training mode, without updates, show whether this lag is the reason.
 
     Source: Ioffe & Szegedy 2015, arXiv 1502.03167, algorithms 1 and 2; over batch and time as in Li et al. 2018, arXiv
     1803.04831.
 
     Args:
         n_in: H, the number of units.
-        momentum: how much of the running averages stays in an update, from 0 to 1. With 0.9 a batch counts for a tenth.
+        momentum: the fraction of the running averages that an update keeps, from 0 to 1. With 0.9 a batch counts for a tenth.
         epsilon: ε, above 0.
         dtype: of parameters and statistics.
 
     Attributes: `params`, gamma (H, 1), which starts at 1, and beta (H, 1), at 0; `statistics`, mean (H, 1), which
-    starts at 0, and variance (H, 1), at 1. The statistics are no parameters: no optimiser touches them.
+    starts at 0, and variance (H, 1), at 1. The statistics are not parameters: no optimiser changes them.
 
     Raises:
         TypeError, ValueError: for arguments of the wrong kind; in training, for an input of one value per unit.
@@ -166,7 +166,7 @@ class BatchNorm(Layer):
     def forward(self, xs, training=False, out=None):
         """(T, H, B) -> the same shape, and a memo: `x`, which is xs, `mean` μ, `deviation` σ (H, 1), `training`.
 
-        In training, `statistics` take in the batch. `out` is an array for the result, not that of xs.
+        In training, the batch also updates `statistics`. `out` is an array for the result; it must not be that of xs.
         """
         xs = self.check(xs)
         mean, variance = self._moments(xs) if training else [a.copy() for a in self.statistics.values()]
@@ -177,19 +177,19 @@ class BatchNorm(Layer):
         return ys, Memo(x=xs, mean=mean, deviation=deviation, training=training)
 
     def backward(self, dys, memo, grads):
-        """The gradient goes through x directly, and through μ and σ, which every x of the unit had a share in.
+        """x reaches y directly, and through μ and σ, which depend on all x of the unit.
 
-        With sums and means over the n values of a unit, from x̂ = (x − μ)/σ and σ² = mean((x − μ)²) + ε:
+        With sums and means over the n values of a unit, x̂ = (x − μ)/σ and σ² = mean((x − μ)²) + ε give
 
             dx̂ = γ dy
-            dσ = −sum(dx̂ x̂)/σ                  each x̂ falls by x̂/σ per unit of σ
-            dμ = −sum(dx̂)/σ                    each x̂ falls by 1/σ per unit of μ; σ does not change with μ, because
-                                               deviations from the mean sum to 0
-            dx = dx̂/σ + dσ x̂/n + dμ/n          ∂σ/∂x = (x − μ)/(nσ) = x̂/n,  ∂μ/∂x = 1/n
+            dσ = −sum(dx̂ x̂)/σ                  because ∂x̂/∂σ = −x̂/σ
+            dμ = −sum(dx̂)/σ                    because ∂x̂/∂μ = −1/σ; σ does not change with μ, since deviations from
+                                               the mean sum to 0
+            dx = dx̂/σ + dσ x̂/n + dμ/n          because ∂σ/∂x = (x − μ)/(nσ) = x̂/n and ∂μ/∂x = 1/n
 
-        and as sum(dy x̂) is dγ and sum(dy) is dβ, together dx = γ/σ (dy − (dγ x̂ + dβ)/n): what is left of dy once its
-        mean, and its part along x̂, are taken out. Neither shift nor scale of x reaches y, so neither may reach dx.
-        Outside training μ and σ are constants, and dx = γ/σ dy.
+        With sum(dy x̂) = dγ and sum(dy) = dβ this is dx = γ/σ (dy − (dγ x̂ + dβ)/n): dy without its mean and without its
+        component along x̂. That makes sense: a shift or a change of scale of x does not change y, so dx has no component
+        in those directions. Outside training, μ and σ are constants, and dx = γ/σ dy.
         """
         dgamma, dbeta = 0, 0
         for steps in _chunks(dys):
@@ -202,7 +202,7 @@ class BatchNorm(Layer):
         if not memo.training:
             return scale * dys
         n = dys.shape[0] * dys.shape[2]
-        dgamma, dbeta = dgamma.astype(self.dtype), dbeta.astype(self.dtype)     # in double they would make dxs so
+        dgamma, dbeta = dgamma.astype(self.dtype), dbeta.astype(self.dtype)     # or dxs would become double precision
         dxs = np.empty(dys.shape, self.dtype)
         for steps in _chunks(dys):
             x_hat = (memo.x[steps] - memo.mean) / memo.deviation
@@ -210,7 +210,7 @@ class BatchNorm(Layer):
         return dxs
 
     def _moments(self, xs):
-        """The mean and the variance of every unit over batch and time, (H, 1) each; `statistics` take them in."""
+        """The mean and the variance of every unit over batch and time, (H, 1) each. They also update `statistics`."""
         n = xs.shape[0] * xs.shape[2]
         if n == 1:
             raise ValueError(f"xs has shape {xs.shape}, one value per unit: batch normalisation in training needs at "
@@ -229,18 +229,18 @@ class BatchNorm(Layer):
 
 
 class Dropout(Layer):
-    """While training, each value is 0 with probability p; those kept are divided by 1 − p, so the mean stays the same.
+    """While training, sets each value to 0 with probability p, and divides the others by 1 − p, which keeps the mean.
 
-    Outside training nothing happens, and because of the division nothing has to be made up for then. Every value at every
-    step is drawn for itself.
+    Outside training it does nothing; thanks to the division, no correction is needed. Every value at every step is drawn
+    independently.
 
-    Source: Srivastava et al. 2014, JMLR 15; between recurrent layers, never from step to step of the same layer, where
-    it would erase what the state is to remember: Zaremba et al. 2014, arXiv 1409.2329.
+    Source: Srivastava et al. 2014, JMLR 15. It belongs between recurrent layers, and not between the steps of one layer,
+    where it would erase what the state is to remember: Zaremba et al. 2014, arXiv 1409.2329.
 
     Args:
         dropout: p, at least 0 and below 1.
-        rng: a seed or a numpy Generator, which the layer draws from in every forward pass of the training.
-        dtype: of the arrays it is for. The same values are dropped in every dtype.
+        rng: a seed or a numpy Generator, from which the layer draws in every forward pass of the training.
+        dtype: that of its input. The same values are dropped in every dtype.
 
     Raises:
         TypeError, ValueError: for arguments of the wrong kind or a `dropout` outside [0, 1).
@@ -268,7 +268,7 @@ class Dropout(Layer):
         return ys, Memo(kept=kept)
 
     def backward(self, dys, memo, grads):
-        """What was dropped had no effect; what was kept had 1/(1 − p) times its own. Outside training, dys itself."""
+        """A dropped value had no effect on y, a kept one was multiplied by 1/(1 − p). Outside training, dx = dy."""
         if memo.kept is None:
             return dys
         dxs = np.empty(dys.shape, self.dtype)
@@ -278,7 +278,7 @@ class Dropout(Layer):
 
     def astype(self, dtype):
         layer = super().astype(dtype)
-        layer.rng = copy.deepcopy(self.rng)         # the copy draws what this one would have, and takes nothing from it
+        layer.rng = copy.deepcopy(self.rng)         # the copy draws the same values, and does not advance this layer's
         return layer
 
 
@@ -289,5 +289,5 @@ def _chunks(xs):
 
 
 def _sum(a):
-    """Over time and batch, (K, H, B) -> (H, 1): each row in its own dtype (NumPy adds pairwise), the rows in double."""
+    """The sum over time and batch, (K, H, B) -> (H, 1): over the batch in the array's dtype, over time in double precision."""
     return a.sum(axis=2).sum(axis=0, dtype=np.result_type(a.dtype, np.float64))[:, None]

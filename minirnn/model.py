@@ -1,16 +1,16 @@
-"""A network: symbols into vectors where asked, one cell or a stack of them, a linear head.
+"""A network: an optional input layer for symbols, one cell or a stack of cells, and a linear head.
 
-A stack learns better with some help between its cells, and all of it is optional. Layer i, with everything on, is
+A stack learns better with some help between its cells. All of it is optional. Layer i, with everything turned on, is
 
     y = x + dropout(norm_i(cell_i(x)))
 
 - `norm_i` is batch normalisation over batch and time, after each cell: the basic architecture of Li et al. 2018 (IndRNN,
-  arXiv 1803.04831). It is nowhere inside the recurrence, so a cell's state is what it would be without.
-- `dropout` acts on what a cell hands upward, to the next cell or to the head, and never from step to step (Zaremba et al.
+  arXiv 1803.04831). It is not part of the recurrence, so a cell's state is the same with it and without.
+- `dropout` acts on what a cell passes upward, to the next cell or to the head, and never from step to step (Zaremba et al.
   2014, arXiv 1409.2329).
-- `x +` is the residual connection of He et al. 2016 (arXiv 1512.03385), here around every cell but the first, which has the
-  input's width to bring to its own. It carries x whole, past norm and dropout, and the gradient back the same way:
-  dx = dy + what comes back through the cell.
+- `x +` is the residual connection of He et al. 2016 (arXiv 1512.03385). It goes around every cell but the first, whose input
+  has another width than its output. It carries x past norm and dropout unchanged, and the gradient back in the same way:
+  dx = dy + the gradient that comes back through the cell.
 """
 
 import copy
@@ -36,7 +36,7 @@ class ModelParameters(Mapping):
     """
 
     def __init__(self, groups):
-        self.groups = groups                                    # part -> its Parameters
+        self.groups = groups                                    # name of a part -> its Parameters
 
     def __getitem__(self, name):
         part, _, symbol = str(name).partition(".")
@@ -76,13 +76,13 @@ class Model:
     """One cell or a stack of cells, between an optional input layer and a linear head.
 
     Args:
-        cells: a `Cell`, or a list of them from the input up; each reads what the one below gives out.
+        cells: a `Cell`, or a list of cells from the input up; each reads the output of the one below.
         n_out: the number of outputs at every step.
         inputs: a `OneHot` or `Embedding`, if the model is to read symbols (T, B) instead of floats (T, D, B).
-        residual: with True, every layer but the first adds its input to its output. These layers must keep the width.
+        residual: with True, every layer but the first adds its input to its output. Their widths must be the same.
         normalise: with True, a `BatchNorm` follows every cell.
-        dropout: with p above 0, a `Dropout` of that p follows every cell (and its normalisation). It draws from a Generator
-            of the model's own.
+        dropout: with a probability p above 0, a `Dropout` follows every cell (and its normalisation). It draws from a
+            Generator of the model's own.
         rng: a seed or Generator for the head's weights and the dropout's Generator.
 
     Attributes: `params`, a mapping with the names `cell.W_f`, `norm.gamma` (in a stack `cell1.W_f`, `norm1.gamma`,
@@ -90,8 +90,9 @@ class Model:
     `cells`; `norms`, a list of `BatchNorm`, empty without `normalise`; `dropout`, a `Dropout` or None; `residual`; `dtype`.
 
     Raises:
-        TypeError: cells are no cells, or an option is of the wrong kind. ValueError: sizes or dtypes do not fit together, a
-        cell stands in the stack twice, dropout is outside [0, 1), or a residual connection would join different widths.
+        TypeError: cells has something that is not a cell, or an option is of the wrong kind. ValueError: sizes or dtypes do
+        not fit together, the same cell is in the stack twice, dropout is outside [0, 1), or a residual connection would
+        join different widths.
     """
 
     def __init__(self, cells, n_out, *, inputs=None, residual=False, normalise=False, dropout=0.0, rng=0):
@@ -128,13 +129,13 @@ class Model:
 
     @property
     def layer_names(self):
-        """What the parts of each layer are called: `cell`, `norm`, `dropout`, with the layer's number in a stack."""
+        """The names of each layer's parts: `cell`, `norm` and `dropout`, in a stack with the layer's number."""
         numbers = [""] if len(self.cells) == 1 else range(1, len(self.cells) + 1)
         return [LayerNames(f"cell{i}", f"norm{i}", f"dropout{i}") for i in numbers]
 
     @property
     def parts(self):
-        """Name -> part that learns, in the order in which an input passes them."""
+        """Name -> part with parameters, in the order in which an input passes them."""
         named = {"inputs": self.inputs} if self.inputs is not None else {}
         for i, names in enumerate(self.layer_names):
             named[names.cell] = self.cells[i]
@@ -161,25 +162,25 @@ class Model:
 
         Args:
             xs: (T, D, B) floats, or (T, B) integers if the model has an input layer.
-            state: one state per cell, as in `ModelRun.state`; the cells' own initial states without it.
+            state: one state per cell, as in `ModelRun.state`; by default the cells' own initial states.
             out: an earlier run of this model over as many steps and columns, whose arrays are used again.
-            training: with True, normalisation uses the batch's own statistics and takes them into its running ones, and
-                dropout drops. With False nothing in the model changes.
-            segment: for how many steps each cell keeps what backward needs; see `unroll`.
+            training: with True, normalisation uses the batch's own statistics and updates its running averages with them,
+                and dropout is active. With False, nothing in the model changes.
+            segment: the number of steps for which each cell keeps what backward needs; see `unroll`.
 
         Returns:
             A `ModelRun`.
 
         Raises:
             TypeError, ValueError: see `unroll`; in training, normalisation needs T·B of at least 2.
-            FloatingPointError: a layer gives out numbers that are not finite, and another would have to read them.
+            FloatingPointError: a layer's output has numbers that are not finite, and the next layer would have to read them.
         """
         if out is not None and not (isinstance(out, ModelRun) and out.model is self):
             raise ValueError(f"out is a {type(out).__name__}, expected an earlier run of this model")
         return ModelRun(self, xs, _per_cell("state", state, self), out, training, segment)
 
     def after_update(self):
-        """Let every cell restore what must hold of its parameters after an update."""
+        """Let every cell restore the constraints on its parameters after an update."""
         for cell in self.cells:
             cell.after_update()
 
@@ -241,7 +242,7 @@ class Model:
 
 
 def _checked_cells(cells):
-    """`cells` as a list of cells, none of them twice."""
+    """`cells` as a list of different cells."""
     if isinstance(cells, Cell):
         return [cells]
     if isinstance(cells, str) or not isinstance(cells, Iterable):
@@ -272,15 +273,15 @@ def _per_cell(name, values, model):
 
 
 class ModelRun:
-    """What a model did over a sequence.
+    """A model's run over a sequence: the outputs, everything that its cells computed, and `backward`.
 
     Attributes:
         outputs: (T, n_out, B), the head's.
         state: the final states, one tuple per cell.
         runs: one `Run` per cell, where every gate can be read: `run.runs[0]["f"]`.
-        hs: what each layer gives out, a list of (T, H, B) arrays, not writable: hs[i] is runs[i].hs, normalised, dropped
-            and added to the layer's input where the model does that.
-        memos: what each `norm` and `dropout` noted (see `layers.py`), by its name: `run.memos["norm1"].mean`,
+        hs: the output of each layer, a list of (T, H, B) arrays, not writable: runs[i].hs after normalisation, dropout and
+            the residual connection, where the model has them.
+        memos: the memo of each `norm` and `dropout` (see `layers.py`), by its name: `run.memos["norm1"].mean`,
             `run.memos["dropout1"].kept`.
     """
 
@@ -295,7 +296,7 @@ class ModelRun:
         self.state = tuple(run.state for run in self.runs)
 
     def _forward_layer(self, i, xs, start, old_run):
-        """y = x + dropout(norm(cell(x))), or as much of that as the model has."""
+        """y = x + dropout(norm(cell(x))), with those of the terms that the model has."""
         model, names = self.model, self.model.layer_names[i]
         run = self._unroll(i, xs, start, old_run)
         ys, adds_x = run.hs, model.residual and i > 0
@@ -312,7 +313,7 @@ class ModelRun:
         return self.hs[-1]
 
     def _backward_layer(self, i, dys, dstate, grads):
-        """The same in reverse, -> dxs, dstate: dys reaches both terms of the sum, the cell's side of it and x."""
+        """The same in reverse, -> dxs, dstate: dys is the gradient of both terms of the sum, x and the cell's."""
         model, names = self.model, self.model.layer_names[i]
         dhs = dys
         if model.dropout:
@@ -328,13 +329,13 @@ class ModelRun:
         try:
             return unroll(self.model.cells[i], xs, start, old_run, segment=self.segment)
         except ValueError:
-            if i > 0 and not np.isfinite(xs).all():             # not the user's xs: the layer below overflowed
+            if i > 0 and not np.isfinite(xs).all():             # the user's xs are fine, the layer below overflowed
                 raise FloatingPointError(f"layer {i} gives out numbers that are not finite: layer {i + 1} cannot read "
                                          f"them") from None
             raise
 
     def fits(self, xs):
-        """Whether this run's arrays can be used again for `xs`."""
+        """Whether this run's arrays have the right shape to be used again for `xs`."""
         return (self.runs[0].n_steps, self.runs[0].batch) == (len(xs), np.shape(xs)[-1])
 
     def backward(self, doutputs, dstate=None):
@@ -342,7 +343,7 @@ class ModelRun:
 
         Args:
             doutputs: (T, n_out, B), the gradient of the loss with respect to `outputs`.
-            dstate: the gradient with respect to the final states, one tuple per cell; zero without it.
+            dstate: the gradient with respect to the final states, one tuple per cell; by default zero.
 
         Returns:
             dxs, grads, dstate: the gradients with respect to the inputs (None for symbols), to the parameters (a mapping

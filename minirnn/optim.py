@@ -1,4 +1,4 @@
-"""Optimisers and gradient clipping. Each optimiser's `update` is the rule of its paper on one long vector."""
+"""Optimisers and gradient clipping. Each optimiser applies the rule of its paper to one long vector of parameters."""
 
 import inspect
 
@@ -27,7 +27,7 @@ class Optimizer:
         self._work = [np.empty_like(theta) for theta in self._moved]
 
     def update(self, params, grads):
-        """One update in place.
+        """One update, in place.
 
         Args:
             params: `cell.params` or `model.params`.
@@ -89,7 +89,7 @@ class RMSProp(Optimizer):
 class Adam(Optimizer):
     """m and v, running means of dθ and dθ²; θ ← θ − lr·m̂/(sqrt(v̂) + epsilon). Kingma & Ba 2015, algorithm 1.
 
-    m̂ = m/(1 − beta1^t) and v̂ = v/(1 − beta2^t) correct for the start at 0.
+    m̂ = m/(1 − beta1^t) and v̂ = v/(1 − beta2^t) correct for m and v starting at 0.
     """
 
     n_memories = 2
@@ -123,7 +123,7 @@ def clip_by_element(grads, limit):
 
 
 def clip_by_norm(grads, limit):
-    """If the norm of all gradients together is above `limit`, scale them to it, in place. Returns the norm before."""
+    """Scale all gradients down, in place, if their joint norm is above `limit`. Returns the norm before."""
     limit = checks.number("limit", limit, low=0, open_low=True)
     norm = float(np.sqrt(sum(np.vdot(dtheta, dtheta).real for dtheta in grads.flats)))
     if norm > limit:

@@ -1,21 +1,21 @@
 """The loop over time: one for all cells, forward and backward.
 
-A cell is one step (see `cells/cell.py`). `unroll` takes it through a sequence and keeps what each step saw, and
-`Run.backward` takes it back through the same steps in reverse: backpropagation through time.
+A cell is one step (see `cells/cell.py`). `unroll` applies it to a whole sequence and keeps the states and memos of all
+steps. `Run.backward` goes through the same steps in reverse: this is backpropagation through time.
 
-What makes it fast is here, so that no cell needs to know of it:
+Everything that makes it fast is here, so that no cell needs to know of it:
 
-- The matrix products that do not depend on the state are done for K steps at a time: W x before those steps, and the
-  sums da x^T and da h^T after them. Fewer, larger products keep the processor busier than many small ones.
+- The matrix products that do not depend on the state are computed for K steps at a time: W x before those steps, and the
+  sums of da x^T and da h^T after them. A few large products keep the processor busier than many small ones.
 - A run keeps its arrays, and `out=` uses them again. Asking the operating system for fresh memory in every training step
-  makes a forward pass a quarter to a third longer (notebook 11). What a step noted is kept as it is, without a copy; the next run's step makes
-  its own and lets the old one go.
-- Arrays of a few hundred kilobytes, which every step makes, are served from memory that the process already has (see
-  `np.empty` below), for the same reason.
-- The columns of a wide batch are shared among the processor's cores, a thread each, and small networks run on a single
-  thread (see `threads.py`).
-- A gradient that vanishes does not stop at zero. It passes through numbers too small for the processor's fast path
-  (subnormals), where on many an operation takes many times as long. They are set to zero every few steps.
+  makes a forward pass a quarter to a third longer (notebook 11). The arrays of a memo are kept without copying them; in
+  the next run, the memo of the same step takes their place.
+- Every step makes arrays of a few hundred kilobytes. For the same reason they come from memory that the process already
+  has (see `np.empty` below).
+- The columns of a wide batch are shared among the processor's cores, with a thread for each core. A small network runs on
+  a single thread (see `threads.py`).
+- A gradient that vanishes does not jump to zero. On its way it becomes subnormal, too small for the processor's fast path,
+  and on some processors every operation then takes many times as long. So such numbers are set to zero every few steps.
 """
 
 from concurrent.futures import wait
@@ -23,16 +23,17 @@ from concurrent.futures import wait
 import numpy as np
 
 from . import checks
-from .cells.cell import Memo
+from .cells.cell import Cell, Memo
+from .returned import check_state, described, pair
 from .threads import n_shares, threads_for, workers
 
-CHUNK = 2**20       # pre-activations held at once: K steps' worth. Small enough for the cache, large enough for products
+CHUNK = 2**20       # K steps are those whose pre-activations are this many numbers: they fit the cache, and make large products
 
-FLUSH = 32          # steps back in time, after which gradients on their way into the subnormals are set to zero
+FLUSH = 32          # after this many steps back in time, gradients that are about to become subnormal are set to zero
 
-# The GNU C library hands large freed blocks back to the operating system, which clears them before it gives them out
-# again: one step of an LSTM would pay for that a dozen times. The library calls "large" whatever is larger than the
-# largest such block it has seen freed, up to 32 MiB. So it is shown one, whose memory is never touched.
+# The GNU C library returns large freed blocks to the operating system, which has to clear them before anybody gets them
+# again. One step of an LSTM would pay for that a dozen times. But the library raises its threshold for "large" to the size of
+# the largest such block that it has seen freed, up to 32 MiB. So we allocate one and free it, without ever touching it.
 _block = np.empty(31 * 2**20, np.uint8)
 del _block
 
@@ -40,30 +41,37 @@ del _block
 def unroll(cell, xs, state=None, out=None, *, segment=None, progress=None):
     """Run a cell over a sequence.
 
-    What backward needs of every step, the states and the intermediates, grows with T and is most of the memory that
-    training takes. With `segment=k` it is kept for k steps only, and the state at the start of each k steps: backward then
-    runs each segment forward once more before going back through it. Same gradients, at most half as much time again, and
-    memory that grows with T/k + k (least near k = sqrt(T)), beside the inputs, outputs and their gradients (Chen et al.
-    2016, Training deep nets with sublinear memory cost).
+    The backward pass needs the states and the memos of all steps. They grow with T and are most of the memory that training
+    takes. With `segment=k` the sequence is divided into segments of k steps. The run keeps all of this for one segment only,
+    and for the others just the state at their start; backward runs each segment forward once more before going back through
+    it. The gradients are the same. It takes at most half as much time again, and memory that grows with T/k + k, which is
+    least near k = sqrt(T); the inputs, the outputs and their gradients come on top (Chen et al. 2016, Training deep nets
+    with sublinear memory cost).
 
     Args:
         cell: a `Cell`.
-        xs: (T, D, B) floats, the inputs; taken in the cell's dtype. Not copied: change them only after `backward`.
-        state: the state to start from, a tuple of (H, B) arrays in the order of `cell.state_names`; the cell's own
-            initial state without it.
-        out: an earlier run of this cell over as many steps and columns (and of the same segment), whose arrays are to be
-            used again. The earlier run is then gone. Without it every run has arrays of its own.
-        segment: k, the steps to keep intermediates for; all T without it.
-        progress: called as progress(steps_done, T) every so many steps, here and in `Run.backward`.
+        xs: (T, D, B) floats, the inputs, converted to the cell's dtype if need be. Not copied otherwise, so do not change them
+            before `backward`.
+        state: the state to start from, a tuple of (H, B) arrays in the order of `cell.state_names`; by default the cell's
+            own initial state.
+        out: an earlier run of this cell over as many steps and columns (and with the same segment), whose arrays are to be
+            used again. The earlier run is then lost. Without `out` every run has arrays of its own.
+        segment: k, the number of steps in a segment; by default the whole sequence is one.
+        progress: called as progress(steps_done, T) from time to time, here and in `Run.backward`.
 
     Returns:
         A `Run`.
 
     Raises:
-        TypeError: xs or state are not floating point.
-        ValueError: wrong shape, an empty sequence or batch, NaN or infinity, an `out` that does not fit, segment < 1.
+        TypeError: cell is no cell, xs or state are not floating point or have masked values.
+        ValueError: wrong shape, an empty sequence or batch, NaN or infinity, numbers beyond the range of the cell's dtype, an
+            `out` that does not fit, segment < 1.
     """
-    xs = np.asarray(xs)
+    if not isinstance(cell, Cell):
+        raise TypeError(f"cell is {cell!r}, expected a Cell (see make_cell)")
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress is {progress!r}, expected a function")
+    xs = checks.array("xs", xs)
     if xs.ndim != 3:
         raise ValueError(f"xs has shape {xs.shape}, expected three axes (T, features, batch)")
     if xs.shape[1] != cell.n_in:
@@ -101,14 +109,14 @@ def _checked_state(name, state, cell, batch):
 
 
 class Run:
-    """What a cell did over a sequence: every state and every named intermediate, and the way back.
+    """A cell's run over a sequence: every state, every named intermediate, and `backward` for their gradients.
 
     Attributes:
         hs: (T, H, B), what the next layer reads; not writable.
         state: the final state, a tuple of (H, B) arrays; not writable.
         start: the state that the run started from, likewise.
-        names: what `run[name]` can show. `run["f"]` is (T, ..., B): the gate f, or the state of that name, after each
-            step. A run with `segment=k` keeps neither for all T steps, so there `run[name]` is a ValueError; use `hs`.
+        names: the names that `run[name]` knows. `run["f"]` is (T, ..., B): the gate f, or the state of that name, after each
+            step. A run with `segment=k` keeps neither for all T steps, so there `run[name]` raises ValueError; use `hs`.
     """
 
     def __init__(self, cell, n_steps, batch, segment):
@@ -118,7 +126,7 @@ class Run:
         self._states = {name: np.zeros((segment + 1, *shape), cell.dtype) for name in cell.state_names}
         self._starts = [np.empty((-(-n_steps // segment), *shape), cell.dtype) for _ in cell.state_names]
         h = self._states["h"][:1]
-        shows_h = cell.output(h) is h and segment == n_steps    # then the outputs are the states h, which are kept anyway
+        shows_h = cell.output(h) is h and segment == n_steps    # then the outputs are the states h, which the run keeps anyway
         self._outs = None if shows_h else np.empty((n_steps, *shape), cell.dtype)
         edges = np.linspace(0, batch, n_shares(cell, batch) + 1).astype(int)
         self._shares = [Share(slice(*pair), self) for pair in zip(edges, edges[1:])]
@@ -127,22 +135,22 @@ class Run:
     # ---- forward -----------------------------------------------------------------------------------------------------
 
     def again(self, xs, state):
-        """Run over other inputs of the same shape, in the same arrays. Arguments are as `unroll` has checked them."""
+        """Run over other inputs of the same shape, in the same arrays. `unroll` has checked the arguments."""
         self.xs, self._own_start = xs, state is None
         self._shown.clear()
         for kept, value in zip(self._starts, self.cell.initial_state(self.batch) if state is None else state):
-            kept[0] = value                                     # a copy: the caller's arrays may be those of this very run
+            kept[0] = value                                     # a copy, because the caller's arrays may be this run's own
         for k, share in enumerate(self._shares):
-            share.cell = self.cell.twin() if k else self.cell   # what a method leaves in the object is its thread's own
+            share.cell = self.cell.twin() if k else self.cell   # so that what a method stores in the object stays in its thread
         self._each(lambda share, tick: share.forward(xs[..., share.columns], self.n_chunk, tick))
         self.hs = read_only(self._states["h"][1:] if self._outs is None else self._outs)
         last = self.n_steps - (len(self._starts[0]) - 1) * self.segment
-        ends = [kept[last] for kept in self._states.values()]   # of the last segment, whose room other segments will need
+        ends = [kept[last] for kept in self._states.values()]   # of the last segment; other segments will overwrite it
         self.state = tuple(read_only(a.copy() if self.segment < self.n_steps else a) for a in ends)
         self.start = tuple(read_only(kept[0]) for kept in self._starts)
 
     def _each(self, call):
-        """call(share, tick) for every share of the columns, each on a thread of its own: a list of what they return."""
+        """Call call(share, tick) for every share of the columns, each on a thread of its own. Returns a list of the results."""
         first, *others = self._shares
         if not others:
             return [call(first, self.progress)]
@@ -163,7 +171,7 @@ class Run:
             failed.append(True)
             raise
         finally:
-            wait(waiting)                                       # afterwards nobody writes into this run's arrays
+            wait(waiting)                                       # from here on, no thread writes into this run's arrays
 
     # ---- reading -----------------------------------------------------------------------------------------------------
 
@@ -195,12 +203,12 @@ class Run:
 
         Args:
             dhs: (T, H, B), the gradient of the loss with respect to `hs`.
-            dstate: the gradient with respect to the final state, a tuple like `state`; zero without it.
+            dstate: the gradient with respect to the final state, a tuple like `state`; by default zero.
 
         Returns:
             dxs, grads, dstate: the gradients with respect to the inputs (T, D, B), to the parameters (a mapping with
             the names of `cell.params`) and to the initial state (a tuple). If the run started from the cell's own
-            initial state, a learned s has its gradient in grads.
+            initial state and that is learned, the gradient of its parameter s is in grads, too.
 
         Raises:
             TypeError, ValueError: dhs or dstate do not match the run.
@@ -230,11 +238,11 @@ class Run:
 class Share:
     """Some of a batch's columns, through the whole sequence and back. This is the loop over time.
 
-    An example never reads another example of its batch, so shares can go through the sequence at the same time, a thread
-    each, and need not wait for each other before the end. Where one share is enough, it has all the columns.
+    An example never reads another example of its batch. So all shares can go through the sequence at the same time, each on
+    a thread of its own, and need not wait for each other before the end. Where one share is enough, it has all the columns.
 
-    Its states are views of the run's, so that nobody has to put them together. The memos are kept as `step` returned
-    them, without a copy.
+    A share's states are views of the run's arrays, so they need not be joined afterwards. The memos are kept as `step`
+    returned them, without a copy.
     """
 
     def __init__(self, columns, run):
@@ -243,10 +251,10 @@ class Share:
         self.outs = None if run._outs is None else run._outs[..., columns]
         self.memos = [None] * run.segment
         self.noted = ()                 # the names in a memo
-        self.copied = ()                # those of them that must be copied
-        self._n_seen = 0                # how many steps were looked at
+        self.copied = ()                # those of them whose arrays must be copied
+        self._n_seen = 0                # how many steps `_look_at` has seen
         self._dwxs = None               # (G, K, B), work space of the backward pass
-        self._in_room = None            # which segment the states and memos are those of
+        self._in_room = None            # the segment that the states and memos belong to
 
     def forward(self, xs, n_chunk, tick):
         self.xs = xs
@@ -261,7 +269,7 @@ class Share:
         return slice(s * self.segment, min((s + 1) * self.segment, self.n_steps))
 
     def _segment(self, s, n_chunk, tick=None):
-        """The steps of segment s, from its start, into the room for one segment."""
+        """Run the steps of segment s, from its start, and keep their states and memos."""
         cell, step, steps, states, memos = self.cell, type(self.cell).step, self._steps(s), self.states, self.memos
         for kept, start in zip(states, self.starts):
             kept[0] = start[s]
@@ -269,9 +277,10 @@ class Share:
         for first in range(steps.start, steps.stop, n_chunk):
             wxs = cell.input_terms(self.xs[first:min(first + n_chunk, steps.stop)])
             for t, wx in enumerate(wxs, first - steps.start):
-                new, memo = step(cell, wx, old)
+                returned = step(cell, wx, old)
                 if self._n_seen < 2:
-                    self._look_at(new, memo)
+                    self._look_at(returned)
+                new, memo = returned
                 for name in self.copied:
                     setattr(memo, name, getattr(memo, name).copy())
                 for kept, value in zip(states, new):
@@ -284,38 +293,33 @@ class Share:
                 tick(first + len(wxs), self.n_steps)
         self._in_room = s
 
-    def _look_at(self, new, memo):
-        """Is the first step what the contract says? And which of the arrays that it noted can be kept without a copy?
+    def _look_at(self, returned):
+        """Check that the first step keeps the contract, and find out which arrays of a memo must be copied.
 
-        Not a part of a larger array, for the rest would be kept with it. And not what the next step uses again.
+        An array must be copied if it is a part of a larger one, which would otherwise be kept as a whole, or if the next
+        step uses the same memory again.
         """
+        new, memo = pair("step", returned, "new state, memo")
+        if not self._n_seen:
+            self._check(new, memo)
         noted, self._n_seen = vars(memo), self._n_seen + 1
         if self._n_seen == 2:
             reused = any(np.may_share_memory(a, b) for a, b in zip(self._first.values(), noted.values()))
             self.copied = tuple(noted) if reused else tuple(name for name, a in noted.items() if _is_part(a, noted))
             del self._first
             return
-        self._check(new, memo)
         self._first, self.copied, self.noted = dict(noted), tuple(noted), tuple(noted)
 
     def _check(self, new, memo):
-        cell, shape = self.cell, self.states[0].shape[1:]
-        if not isinstance(new, tuple) or len(new) != len(cell.state_names):
-            raise ValueError(f"step returned {_described(new)} as the new state, expected a tuple of "
-                             f"{len(cell.state_names)}: ({', '.join(cell.state_names)})")
-        for name, value in zip(cell.state_names, new):
-            if np.shape(value) != shape:
-                raise ValueError(f"step returned {name} with shape {np.shape(value)}, expected {shape} (hidden units, batch)")
-            if value.dtype != cell.dtype:
-                raise TypeError(f"step returned {name} as {value.dtype}, the cell computes in {cell.dtype}")
+        check_state("step", "the new state", self.cell.state_names, new, self.states[0].shape[1:], self.cell.dtype)
         if not isinstance(memo, Memo):
-            raise TypeError(f"step returned {_described(memo)} as the memo, expected a Memo")
+            raise TypeError(f"step returned {described(memo)} as the memo, expected a Memo")
         for name, value in vars(memo).items():
             if not isinstance(value, np.ndarray):
-                raise TypeError(f"step noted {name} as {_described(value)}, expected an array")
+                raise TypeError(f"step noted {name} as {described(value)}, expected an array")
 
     def backward(self, dhs, carried, dxs, n_chunk, tick):
-        """The gradients of the parameters and of the initial state; that of the inputs goes into dxs."""
+        """Returns the gradients of the parameters and of the initial state. The gradient of the inputs is written to dxs."""
         grads = self.cell.params.like()
         for s in reversed(range(len(self.starts[0]))):
             steps = self._steps(s)
@@ -328,7 +332,7 @@ class Share:
         return grads, carried
 
     def _backward_chunk(self, chunk, room_start, dhs, carried, grads, n_chunk):
-        """K steps in reverse: the gradients of the state before them and of their inputs; adds to `grads`."""
+        """K steps in reverse. Returns the gradients of the state before them and of their inputs, and adds to `grads`."""
         cell, states, memos = self.cell, self.states, self.memos
         room = slice(chunk.start - room_start, chunk.stop - room_start)
         dhs = cell.output_backward(dhs, states[0][room.start + 1:room.stop + 1] if self.outs is None else self.outs[chunk])
@@ -344,7 +348,7 @@ class Share:
             if k % FLUSH == 0:
                 carried = _flushed(carried)
             new = old
-        # Laid out as (G, K, B), the K steps stand side by side: `columns` then needs no copy.
+        # _dwxs is laid out as (G, K, B), so that the K steps stand side by side and `columns` needs no copy.
         dwxs = self._dwxs[:, :len(dhs)].transpose(1, 0, 2)
         olds = tuple(kept[room] for kept in states)
         return carried, cell.weight_gradients(dwxs, self.xs[chunk], olds, StackedMemos(memos[room]), grads)
@@ -363,13 +367,13 @@ class StackedMemos(Memo):
 
 
 def _is_part(array, noted):
-    """Whether an array is a view of a larger one, of which not all is among what was noted."""
+    """Whether an array is a view of a larger one that is not in the memo as a whole."""
     whole = array if array.base is None else array.base
     return getattr(whole, "nbytes", 0) > sum(a.nbytes for a in noted.values() if a is whole or a.base is whole)
 
 
 def _flushed(arrays):
-    """Numbers on their way into the subnormals, set to zero."""
+    """The arrays, with numbers that are about to become subnormal set to zero."""
     floor = 1e8 * np.finfo(arrays[0].dtype).tiny
     return tuple(a * (np.abs(a) >= floor) for a in arrays)
 
@@ -378,11 +382,3 @@ def read_only(array):
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def _described(value):
-    if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape}"
-    if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of {len(value)}"
-    return f"a {type(value).__name__}"

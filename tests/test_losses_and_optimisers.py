@@ -133,7 +133,22 @@ def test_clipping_by_element_and_by_norm():
     np.testing.assert_array_equal(grads["W"].ravel(), grads.flat[:6])                      # in place: the views see it
 
 
+@pytest.mark.parametrize("loss", [minirnn.mean_squared_error, minirnn.sigmoid_cross_entropy, minirnn.softmax_cross_entropy])
+@pytest.mark.parametrize("outputs, targets, error, words", [
+    (None, None, TypeError, "outputs has dtype object, expected floating point numbers"),
+    (np.zeros((2, 3, 4)), None, TypeError, "targets has dtype object, expected"),
+    (np.zeros((2, 3, 4), int), np.zeros((2, 3, 4)), TypeError, "outputs has dtype int64"),
+    (np.zeros((3, 4)), np.zeros((3, 4)), ValueError, r"outputs has shape \(3, 4\), expected \(T, outputs, batch\)"),
+    (np.zeros((0, 3, 4)), np.zeros((0, 3, 4)), ValueError, r"outputs has shape \(0, 3, 4\)"),
+    (np.zeros((2, 3, 4)), np.ma.masked_equal(np.zeros((2, 3, 4)), 0), TypeError, "targets is a masked array with 24 values masked"),
+])
+def test_what_is_no_output_or_target_is_named(loss, outputs, targets, error, words):
+    with pytest.raises(error, match=words):
+        loss(outputs, targets)
+
+
 @pytest.mark.parametrize("call, words", [
+    (lambda: minirnn.Adam(lr=10**400), "lr is an integer of 401 digits, expected a number of at most"),
     (lambda: minirnn.Adam(lr=0), "lr is 0, expected a finite number above 0"),
     (lambda: minirnn.Adam(lr=float("nan")), "lr is nan"),
     (lambda: minirnn.SGD(momentum=2), "momentum is 2.*of at least 0 and of at most 1"),

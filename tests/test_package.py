@@ -1,6 +1,8 @@
 """What the package is made of, and what importing it brings in."""
 
 import ast
+import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -48,3 +50,51 @@ def test_every_module_class_and_public_function_says_what_it_is():
         for node in tree.body:
             if isinstance(node, ast.ClassDef):
                 assert ast.get_docstring(node), (path.name, node.name)
+
+
+def rooms():
+    """The package and its folders, as (folder, imported module)."""
+    for path in [p for p in PACKAGE if p.name == "__init__.py"]:
+        yield path.parent, importlib.import_module(".".join(path.parent.relative_to(ROOT).parts))
+
+
+def test_no_module_has_the_name_of_a_function_beside_it():
+    """Otherwise `minirnn.unroll` would be the one or the other, depending on what was imported last."""
+    for folder, room in rooms():
+        for path in folder.iterdir():
+            thing = vars(room).get(path.stem)
+            assert thing is None or inspect.ismodule(thing), (room.__name__, path.stem)
+
+
+def test_no_underscore_name_is_imported_from_another_module():
+    for path in PACKAGE:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                assert not any(alias.name.startswith("_") and alias.name != "__version__" for alias in node.names), path
+
+
+def test_every_folder_says_what_it_is_for():
+    for folder, room in rooms():
+        assert len(room.__doc__.split()) > 20, folder
+
+
+def test_the_core_that_a_student_reads_is_small():
+    core = [ROOT / "minirnn" / "activations.py", ROOT / "minirnn" / "unrolling.py", *(ROOT / "minirnn" / "cells").glob("*.py")]
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in core) < 2000
+
+
+ORDER = ("checks", "activations", "cells", "returned", "function_cell", "threads", "unrolling", "files", "arrays", "about", "memory",
+         "layers", "losses", "optim", "architecture", "model", "description", "lemma1", "checking", "stepping", "tasks", "training",
+         "experiments", "exercises", "plots", "bench", "cli")
+
+
+def test_imports_point_one_way():
+    """Each module imports only what stands before it in ORDER; inside a folder, anything but in a circle."""
+    place = {name: k for k, name in enumerate(ORDER)}
+    for path in PACKAGE:
+        parts = path.relative_to(ROOT / "minirnn").with_suffix("").parts
+        if parts[0] in ("__init__", "__main__", "interrupts"):
+            continue
+        for level, name in imports(path):
+            if level == len(parts) and name.split(".")[0] in place:
+                assert place[name.split(".")[0]] < place[parts[0]], (path, name)

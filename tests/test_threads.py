@@ -5,10 +5,12 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from every_cell import CASES, awaken, label
+from whole import ALL, amount
 
 import minirnn
 from minirnn import threads, unrolling
@@ -65,20 +67,103 @@ def test_the_number_of_threads_comes_back_after_an_error(two_threads):
     assert blas_threads() == 2
 
 
+@contextlib.contextmanager
+def in_another_thread(cells, batch):
+    """A block of `threads_for` in a thread of its own: begun when the context is entered, ended when it is left."""
+    begun, ending = threading.Event(), threading.Event()
+
+    def block():
+        with threads_for(cells, batch):
+            begun.set()
+            ending.wait(30)
+
+    thread = threading.Thread(target=block)
+    thread.start()
+    try:
+        yield begun
+    finally:
+        ending.set()
+        thread.join()
+
+
 def test_the_number_of_threads_comes_back_after_blocks_that_overlap(two_threads):
-    one, two = threads_for([Sized(1)], 1), threads_for([Sized(1)], 1)
-    one.__enter__()
-    two.__enter__()
-    one.__exit__(None, None, None)
-    assert blas_threads() == 1
-    two.__exit__(None, None, None)
+    with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+        assert first.enter_context(in_another_thread([Sized(1)], 1)).wait(30)
+        assert second.enter_context(in_another_thread([Sized(1)], 1)).wait(30)
+        first.close()
+        assert blas_threads() == 1
+        second.close()
+        assert blas_threads() == 2
+
+
+SMALL_ONE, LARGE_ONE = [Sized(1)], [Sized(SMALL + 1)]
+
+
+@pytest.mark.parametrize("one, other, number", [(SMALL_ONE, LARGE_ONE, 1), (LARGE_ONE, SMALL_ONE, 2)])
+def test_blocks_that_need_another_number_of_threads_take_turns(two_threads, one, other, number):
+    with contextlib.ExitStack() as first:
+        assert first.enter_context(in_another_thread(one, 1)).wait(30)
+        with in_another_thread(other, 1) as begun:
+            assert not begun.wait(0.1) and blas_threads() == number
+            first.close()
+            assert begun.wait(30) and blas_threads() == 3 - number
     assert blas_threads() == 2
+
+
+def test_a_block_within_a_block_has_its_own_number_and_lets_go_first_who_waits(two_threads):
+    def large():
+        with threads_for(LARGE_ONE, 1):
+            seen.append(blas_threads())
+
+    seen, other = [], threading.Thread(target=large)
+    with threads_for(SMALL_ONE, 1):
+        with threads_for(LARGE_ONE, 1):
+            assert blas_threads() == 2
+        assert blas_threads() == 1
+        other.start()
+        while not threads.TURNS.waiting:
+            time.sleep(0.01)
+        with threads_for(SMALL_ONE, 1):
+            assert seen == [2] and blas_threads() == 1
+    other.join()
+    assert blas_threads() == 2
+
+
+def test_nobody_waits_for_ever(two_threads, monkeypatch):
+    """A block that waits for a thread which waits for the block: the thread goes on, with the number that there is."""
+    monkeypatch.setattr(threads, "PATIENCE", 0.05)
+    with threads_for(SMALL_ONE, 1), in_another_thread(LARGE_ONE, 1) as begun:
+        assert begun.wait(30) and blas_threads() == 1
+    with in_another_thread(LARGE_ONE, 1) as begun:
+        assert begun.wait(30) and blas_threads() == 2
+    assert blas_threads() == 2 and threads.TURNS.numbers == {} and threads.TURNS.waiting == []
 
 
 def test_what_the_user_asked_for_is_left_alone(two_threads, monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
     with threads_for([Sized(1)], 1):
         assert blas_threads() == 2
+
+
+RUNS = [("lstm", 16, 8, 20), ("gru", 128, 160, 5), ("lstm", 250, 32, 5), ("rda", 128, 100, 5), ("rnn", 400, 100, 5)]
+
+
+def everything_of(name, n_hidden, batch, n_steps):
+    rng = np.random.default_rng(0)
+    xs, dhs = (rng.normal(size=(n_steps, n, batch)).astype("float32") for n in (2, n_hidden))
+    run = minirnn.unroll(minirnn.make_cell(name, 2, n_hidden), xs)
+    dxs, grads, _ = run.backward(dhs)
+    return run.hs.tobytes() + dxs.tobytes() + grads.flat.tobytes()
+
+
+def test_results_are_the_same_to_the_bit_whoever_else_runs(two_threads, monkeypatch):
+    """Small runs, runs in shares and runs with several threads for a product, all at once."""
+    monkeypatch.setattr(threads, "PATIENCE", 600)               # however slow this machine is
+    expected = [everything_of(*one) for one in RUNS]
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda k: everything_of(*RUNS[k % len(RUNS)]), range(amount(40, 432))))
+    assert [k % len(RUNS) for k, one in enumerate(found) if one != expected[k % len(RUNS)]] == []
+    assert blas_threads() == 2
 
 
 def test_training_a_small_network_uses_one_thread(two_threads):
@@ -269,13 +354,80 @@ def test_a_forked_process_has_threads_of_its_own(in_shares):
         child = os.fork()
         if not child:
             os._exit(len(a_shared_run()))
-    for _ in range(100):
+    assert exit_status(child) == 2
+
+
+@pytest.mark.skipif(not (ALL and hasattr(os, "fork")), reason="takes long where many programs run")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_process_that_is_forked_while_others_multiply_multiplies_too(two_threads, monkeypatch):
+    """A BLAS that is forked in the middle of a product would wait for threads that the child does not have."""
+    def busy():
+        while not done.is_set():
+            everything_of("lstm", 250, 32, 5)
+
+    monkeypatch.setattr(threads, "PATIENCE", 600)
+    done, others = threading.Event(), [threading.Thread(target=busy) for _ in range(2)]
+    expected = everything_of("lstm", 250, 32, 5)
+    for other in others:
+        other.start()
+    try:
+        for _ in range(10):
+            child = os.fork()
+            if not child:
+                os._exit(everything_of("lstm", 250, 32, 5) != expected)
+            assert exit_status(child, 120) == 0
+    finally:
+        done.set()
+        for other in others:
+            other.join()
+
+
+def exit_status(child, seconds=10):
+    """Of a process that was forked, which must come back in time."""
+    for _ in range(20 * seconds):
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
-            break
-        time.sleep(0.1)
-    else:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        pytest.fail("the child never came back: it waited for a thread that it does not have")
-    assert os.waitstatus_to_exitcode(status) == 2
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    pytest.fail("the child never came back: it waits for somebody that it does not have")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("busy", [SMALL_ONE, LARGE_ONE], ids=["small", "large"])
+def test_a_process_that_is_forked_in_the_middle_of_a_run_is_not_held_up_by_it(two_threads, busy):
+    """In the child nobody holds the lock, nobody waits, and the number of threads returns to what it was."""
+    def in_and_out():
+        while not done.is_set():
+            with threads_for(busy, 1):
+                pass
+
+    done, others = threading.Event(), [threading.Thread(target=in_and_out) for _ in range(3)]
+    for other in others:
+        other.start()
+    try:
+        for _ in range(amount(10, 200)):
+            child = os.fork()
+            if not child:
+                with threads_for(SMALL_ONE, 1):
+                    inside = blas_threads()
+                with threads_for(LARGE_ONE, 1):
+                    os._exit(10 * inside + blas_threads())
+            assert exit_status(child) == 12
+    finally:
+        done.set()
+        for other in others:
+            other.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_process_that_is_forked_within_a_block_is_still_within_it(two_threads):
+    with threads_for(SMALL_ONE, 1):
+        child = os.fork()
+        if not child:
+            with threads_for(LARGE_ONE, 1):
+                inside = blas_threads()
+            os._exit(10 * inside + blas_threads())
+        assert exit_status(child) == 21

@@ -266,6 +266,16 @@ def with_value(value):
     (lambda: minirnn.unroll(lstm(), np.zeros((5, 3, 0))), ValueError, "at least one column"),
     (lambda: minirnn.unroll(lstm(), with_value(np.nan)), ValueError, r"xs has nan at \(2, 1, 0\)"),
     (lambda: minirnn.unroll(lstm(), with_value(-np.inf)), ValueError, r"xs has -inf at \(2, 1, 0\)"),
+    (lambda: minirnn.unroll(lstm(), with_value(1e300)), ValueError,
+     r"xs has 1e\+300 at \(2, 1, 0\), expected at most 3.4e\+38 in size: more does not fit into float32"),
+    (lambda: minirnn.unroll(lstm(), XS).backward(np.full((5, 4, 2), 1e300)), ValueError, r"dhs has 1e\+300 at \(0, 0, 0\)"),
+    (lambda: minirnn.unroll(lstm(), np.ma.masked_less(with_value(-1), 0)), TypeError, "xs is a masked array with 1 values masked"),
+    (lambda: minirnn.unroll(lstm(), [[[1.0]], [[1.0, 2.0]]]), ValueError, "xs is no array"),
+    (lambda: minirnn.unroll(None, XS), TypeError, "cell is None, expected a Cell"),
+    (lambda: minirnn.unroll("lstm", XS), TypeError, "cell is 'lstm', expected a Cell"),
+    (lambda: minirnn.unroll(minirnn.CELLS["lstm"], XS), TypeError, "cell is <class .*LSTM.*>, expected a Cell"),
+    (lambda: minirnn.unroll(lstm(), XS, progress=3), TypeError, "progress is 3, expected a function"),
+    (lambda: minirnn.unroll(lstm(), None), ValueError, r"xs has shape \(\), expected three axes"),
     (lambda: minirnn.unroll(lstm(), np.zeros((5, 3, 2), int)), TypeError, "xs has dtype int64, expected floating"),
     (lambda: minirnn.unroll(lstm(), np.zeros((5, 3, 2), complex)), TypeError, "xs has dtype complex128"),
     (lambda: minirnn.unroll(lstm(), XS, (np.zeros((4, 2)),)), ValueError, r"state is 1 arrays.*2: \(h, c\)"),
@@ -284,6 +294,19 @@ def with_value(value):
 def test_bad_input_gets_one_clear_sentence(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_a_gradient_that_is_not_finite_goes_through_as_it_is():
+    """Whoever trains looks at it afterwards, and says at which step it was."""
+    run = minirnn.unroll(lstm(), XS)
+    for dtype in ("float32", "float64"):
+        dxs, _, _ = run.backward(np.full(run.hs.shape, np.nan, dtype))
+        assert np.isnan(dxs).all()
+
+
+def test_a_masked_array_that_masks_nothing_is_an_array():
+    run = minirnn.unroll(lstm(), np.ma.masked_less(XS, -1))
+    np.testing.assert_array_equal(run.hs, minirnn.unroll(lstm(), XS).hs)
 
 
 def test_out_of_another_length_is_refused():
@@ -313,6 +336,6 @@ def test_a_step_that_breaks_the_contract_is_named():
 
     for cell, error, words in ((Short, ValueError, r"h with shape \(4, 1\), expected \(4, 2\)"),
                                (Wide, TypeError, "h as float64, the cell computes in float32"),
-                               (Bare, ValueError, r"an array of shape \(4, 2\) as the new state, expected a tuple")):
+                               (Bare, TypeError, r"an array of shape \(4, 2\) as the new state, expected a tuple")):
         with pytest.raises(error, match=words):
             minirnn.unroll(cell(3, 4), XS)

@@ -1,8 +1,8 @@
-"""How fast the cells are, beside what no implementation in NumPy can beat: their matrix products alone.
+"""How fast the cells are, compared with what no implementation in NumPy can beat: their matrix products alone.
 
-Read `timing.py` for the benchmark itself; `sizes.py`, `contenders.py` (a cell, and its bare products), `turns.py` (how
-two things are measured fairly) and `environment.py` are its parts. `training.py` times a whole training step, `long.py` runs
-of up to 100,000 steps. Timings belong here and never decide over a test.
+Read `timing.py` for the benchmark itself. Its parts are `sizes.py`, `contenders.py` (a cell, and its bare products),
+`turns.py` (how to compare two times fairly) and `environment.py`. `training.py` times a whole training step, and `long.py`
+runs of up to 100,000 steps. Timings belong here; no test passes or fails by one.
 """
 
 from .environment import machine

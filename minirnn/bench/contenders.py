@@ -1,4 +1,4 @@
-"""What takes part: a cell of ours, and its bare matrix products."""
+"""What is compared: a cell of this library, and its bare matrix products."""
 
 import gc
 import tracemalloc
@@ -10,11 +10,10 @@ from ..unrolling import unroll
 
 
 class Floor:
-    """A cell's bare matrix products, forward and backward, over a whole sequence: calling `forward` and `backward` does
-    them, into arrays that are there already.
+    """A cell's bare matrix products over a whole sequence: `forward` and `backward` compute them, into existing arrays.
 
-    Counted is every stacked parameter of more than one column; a vector acts element by element. The products of a step
-    are made one by one, as a cell must make those that depend on its state.
+    There is a product for every stacked parameter of more than one column. (A vector acts element by element.) The products
+    are computed step by step, as a cell must compute those that depend on its state.
 
     Attributes: `flops`, the floating point operations of both together.
     """
@@ -40,11 +39,11 @@ class Floor:
 
 
 class Contender:
-    """A cell of ours, its inputs and the gradient of its outputs: `forward` and `backward` for `measure`.
+    """A cell of this library, its inputs and the gradient of its outputs: `forward` and `backward` for `measure`.
 
-    The first run is watched by tracemalloc, which makes it slow; the arrays that it made are used again by all others.
+    tracemalloc watches the first run, which makes that one slow. All other runs use its arrays again.
 
-    Attributes: `peak_bytes`, the most that was in use during that run beyond the inputs and `dhs`.
+    Attributes: `peak_bytes`, the most memory in use during the first run, beyond the inputs and `dhs`.
     """
 
     def __init__(self, cell, xs, dhs, segment=None):

@@ -11,11 +11,11 @@ from .. import __version__
 from ..memory import machine_memory
 from ..threads import blas_threads
 
-FRAMEWORKS = {"torch": "PyTorch", "jax": "JAX"}         # what can be measured beside, by the names of their packages
+FRAMEWORKS = {"torch": "PyTorch", "jax": "JAX"}         # package -> name, of what the cells can be compared with
 
 
 def machine(frameworks=None):
-    """What the numbers depend on: versions, NumPy's BLAS and its threads, the processor. A dict."""
+    """A dict of what the numbers depend on: versions, NumPy's BLAS and its threads, the processor."""
     built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {"minirnn": __version__, "numpy": np.__version__, "blas": f"{built.get('name')} {built.get('version')}",
             "blas_threads": blas_threads(), "python": platform.python_version(), "processor": processor(),
@@ -25,7 +25,7 @@ def machine(frameworks=None):
 
 
 def processor():
-    """The processor's name, as far as the system tells."""
+    """The processor's name, if the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

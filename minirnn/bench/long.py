@@ -1,11 +1,11 @@
 """How time and memory grow with the length of a sequence, up to a hundred thousand steps.
 
-Backward needs what forward saw, so what a run keeps grows with T. In segments (`unroll(..., segment=k)`) it is kept for k
-steps only, and computed once more on the way back. That is at most half as much time again (less where memory is slow,
-for k steps stay in the cache), and memory for k steps and T/k states, which is least near k = √T. The inputs, the outputs
-and their gradients still grow with T. They belong to whoever asks.
+The backward pass needs what the forward pass computed, so what a run keeps grows with T. In segments
+(`unroll(..., segment=k)`) it is kept for k steps only, and computed once more on the way back. That takes at most half as
+much time again (less where memory is slow, since k steps fit into the cache), and memory for k steps and T/k states, which is
+least near k = √T. The inputs, the outputs and their gradients still grow with T: no method can avoid that.
 
-Each run is made in a process of its own: only then is the memory that the system counts the memory of that run.
+Each run has a process of its own. Only then is the memory that the system counts the memory of that run.
 
     from minirnn import bench, plots
     plots.long_figure(bench.long_runs(["lstm", "rda"], lengths=(100, 1000, 10_000)))
@@ -34,20 +34,20 @@ def long_runs(cells=("lstm",), size=LONG, *, lengths=LENGTHS, whole=True, seed=0
 
     Args:
         cells: names in `CELLS`.
-        size: as in `bench.benchmark`; its B, D and H count, T is each of the lengths.
+        size: as in `bench.benchmark`. Its B, D and H are used; T is replaced by each of the lengths.
         lengths: the numbers of steps.
-        whole: with False, in segments only.
+        whole: with False, only the runs in segments are made.
         seed: of weights, inputs and gradients.
-        progress: called with a line of text for each run. One that would not fit into the machine is left out, and said.
+        progress: called with a line of text for each run, also for one that is left out because the memory is too small.
 
     Returns:
-        A list of dicts: cell, T, segment (None: the whole), forward and backward (seconds), resident_bytes (the most that
-        the process ever had in memory), idle_bytes (what it had before, with NumPy and without a sequence; both None
-        where the system does not tell), and given_bytes (inputs, outputs and their gradients).
+        A list of dicts: cell, T, segment (None: all steps are kept), forward and backward (seconds), resident_bytes (the most
+        memory that the process ever had), idle_bytes (its memory before, with NumPy and without a sequence; both None if
+        the system does not tell), and given_bytes (inputs, outputs and their gradients).
 
     Raises:
-        KeyError: unknown cell. TypeError, ValueError: a size or length that is none. ChildProcessError: a run's process was
-            ended, as systems do that have no memory left.
+        KeyError: unknown cell. TypeError, ValueError: a bad size or length. ChildProcessError: the system ended a run's
+            process, as it does when there is no memory left.
     """
     size, cells, say = parse_size(size), [cells] if isinstance(cells, str) else list(cells), progress or (lambda line: None)
     for name in cells:
@@ -57,7 +57,7 @@ def long_runs(cells=("lstm",), size=LONG, *, lengths=LENGTHS, whole=True, seed=0
     for name in cells:
         for at in sizes:
             for segment in [None] * whole + [isqrt(at.T)]:
-                way = f"segments of {segment} steps" if segment else "the whole kept"
+                way = f"segments of {segment} steps" if segment else "all steps kept"
                 try:
                     check_memory(name, at, segment)
                 except ValueError as error:
@@ -91,7 +91,7 @@ def run_once(name, size, segment, seed):
     size = Size(*size)
     cell, rng = make_cell(name, size.D, size.H, rng=seed), np.random.default_rng(seed)
     few = np.zeros((2, size.D, size.B), np.float32)
-    unroll(cell, few).backward(np.zeros((2, size.H, size.B), np.float32))       # what is done once is not counted
+    unroll(cell, few).backward(np.zeros((2, size.H, size.B), np.float32))       # work that is done only once is not counted
     idle = resident_bytes()
     xs = rng.standard_normal((size.T, size.D, size.B), np.float32)
     dhs = rng.standard_normal((size.T, size.H, size.B), np.float32)
@@ -106,7 +106,7 @@ def run_once(name, size, segment, seed):
 
 
 def resident_bytes():
-    """The most memory that this process has had so far, in bytes; None where the system does not tell."""
+    """The most memory that this process has had so far, in bytes; None if the system does not tell."""
     try:
         with open("/proc/self/status", encoding="ascii") as status:
             return next(1024 * int(line.split()[1]) for line in status if line.startswith("VmHWM"))

@@ -1,4 +1,4 @@
-"""How large what is measured is: steps, columns, inputs, units."""
+"""The sizes at which cells are measured: steps, columns, inputs, units."""
 
 from .. import checks
 from ..memory import Size

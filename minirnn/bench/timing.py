@@ -1,12 +1,12 @@
-"""How fast the cells are, against what no implementation in NumPy can beat: their matrix products alone.
+"""How fast the cells are, compared with what no implementation in NumPy can beat: their matrix products alone.
 
-The floor of a cell is the time of its bare products. Every weight matrix A acts on a vector per column in each step, and
-going back there are two products of the same size: A^T da, the gradient of what A read, and the outer products da x^T,
-its own gradient. That is three times 2·rows·columns·B floating point operations per step and matrix; the rest of a cell
-is element by element. What a run takes beyond the floor is element-wise arithmetic, memory and Python.
+The floor of a cell is the time of its bare products. In each step, every weight matrix A multiplies a matrix x of B columns.
+The backward pass has two products of the same size: A^T da, the gradient of x, and da x^T, the gradient of A. That makes
+three times 2·rows·columns·B floating point operations per step and matrix. The rest of a cell is element by element. So the
+time of a run beyond the floor goes to element-wise arithmetic, memory and Python.
 
-A machine that does other work beside is noisy. So everything that is compared is measured in the same process and in
-turns, run by run, and a ratio is the median of the ratios of runs that stood side by side.
+A machine that also does other work is noisy. So everything that is compared is measured in the same process and in turns,
+run by run, and a ratio is the median of the ratios of neighbouring runs.
 
     from minirnn.bench import benchmark
     print(benchmark(["lstm", "rda"], size="teach"))
@@ -44,15 +44,15 @@ class Timing:
     ratio: float | None             # total over floor; None for a cell without matrices
     flops: int                      # of the matrix products, forward and backward
     peak_bytes: int
-    kept_bytes: int                 # of which `unroll` keeps this much from forward to backward
-    bytes_per_step: int             # of which per step, unit and column
-    memory_explained: bool          # the peak is what is kept, the inputs' gradient, and no more work space than fits
-    last_ratio: float | None = None             # with gradient="last": total over that with a gradient at every step
+    kept_bytes: int                 # what `unroll` keeps from forward to backward
+    bytes_per_step: int             # the same per step, unit and column
+    memory_explained: bool          # whether the peak is what is kept, the inputs' gradient and the expected work space
+    last_ratio: float | None = None             # with gradient="last": total, over the total with a gradient at every step
     against: dict = field(default_factory=dict)         # framework -> seconds, ratio to ours, note
 
     @property
     def gflops(self):
-        """10⁹ operations of the products in each second of the whole."""
+        """The products' operations, in units of 10⁹, per second of the total time."""
         return self.flops / self.total / 1e9
 
     def __str__(self):
@@ -63,7 +63,7 @@ class Timing:
 
 @dataclass
 class Benchmark:
-    """What `benchmark` found. Prints as a table; `as_dict` is for JSON."""
+    """The results of `benchmark`. Prints as a table; `as_dict` is for JSON."""
 
     size: Size
     runs: int
@@ -111,27 +111,27 @@ class Benchmark:
 
 
 def benchmark(cells=(), size="teach", *, against=(), runs=5, gradient="every", segment=None, seed=0, progress=None):
-    """Time cells forward and backward in float32, beside their floor and, if asked, beside other frameworks.
+    """Time cells forward and backward in float32, together with their floor and, if you like, with other frameworks.
 
     Args:
-        cells: names in `CELLS`; all of them without any.
+        cells: names in `CELLS`; by default all of them.
         size: "paper", "teach", or four positive integers (T, B, D, H).
         against: names in `FRAMEWORKS` to measure the same cells in. One that is not installed is left out, with a note.
-        runs: how often each is measured; the median counts.
-        gradient: "every": a random gradient arrives at every step; "last": at the last step only, as when a loss is read
-            there. It may vanish going back, into numbers so small that a processor is slow with them (subnormals).
-            Then both are measured, and `Timing.last_ratio` is the one's time over the other's.
+        runs: how often each is measured; the result is the median.
+        gradient: "every": the loss depends on every step; "last": on the last step only. In that case the gradient may
+            vanish on its way back, into numbers so small that some processors are slow with them (subnormals). So with
+            "last" both are measured, and `Timing.last_ratio` is the ratio of their times.
         segment: as in `unroll`.
         seed: of weights, inputs and gradients.
-        progress: called with a line of text before each cell, which says how much memory it is going to need, and with its
-            result after it.
+        progress: called with a line of text before each cell, which says how much memory it needs, and with its result
+            afterwards.
 
     Returns:
         A `Benchmark`.
 
     Raises:
         KeyError: unknown cell or framework.
-        TypeError, ValueError: a size, a number of runs or a segment that is none; more memory than the machine has.
+        TypeError, ValueError: a bad size, number of runs or segment; a size that needs more memory than the machine has.
     """
     names, against = _names(cells, CELLS), [against] if isinstance(against, str) else list(against)
     for name in names:
@@ -200,7 +200,7 @@ def _notes(rows, frameworks):
 
 
 def _frameworks(names):
-    """A function that makes a cell in a framework, the versions of those that are there, and a sentence for each that is not."""
+    """A function that makes a cell in a framework, the installed frameworks' versions, and a sentence for each missing one."""
     versions, notes = {}, []
     for name in names:
         try:
@@ -219,15 +219,13 @@ def _frameworks(names):
     return module.contestant, versions, notes
 
 
-# ---- a whole training step -------------------------------------------------------------------------------------------
-
 def sweep(cells=(), size="teach", *, factors=(0.25, 0.5, 1, 2), runs=3, seed=0, progress=None):
-    """Time cells and their floors with T, B and H each made smaller and larger by some factors, the others kept.
+    """Time cells and their floors while one of T, B and H is made smaller and larger by some factors.
 
     Args:
-        cells: names in `CELLS`; one of each family without any.
+        cells: names in `CELLS`; by default one of each family.
         size, runs, seed, progress: as in `benchmark`.
-        factors: what T, B and H are multiplied with, in turn.
+        factors: the factors for T, B and H in turn.
 
     Returns:
         A list of dicts of axis ("T", "B" or "H"), value, cell, seconds and floor; for `bench_figure`.

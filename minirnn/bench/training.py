@@ -30,7 +30,7 @@ class TrainingStep:
 
     @property
     def share_outside(self):
-        """The share of everything but forward and backward."""
+        """The share of the time that is spent outside forward and backward."""
         return 1 - (self.forward + self.backward) / self.seconds
 
     def as_dict(self):
@@ -46,13 +46,14 @@ class TrainingStep:
 
 
 def training_step(cell="lstm", size="paper", *, task="parity", steps=5, seed=0):
-    """Time the steps of `train` on a task, and what of each is model and what is not.
+    """Time the steps of `train` on a task, and the parts of each step.
 
     Args:
         cell: a name in `CELLS`.
         size: as in `benchmark`; D is the task's own.
-        task: a name in `TASKS` whose length can be chosen. `parity` has a loss at every step, so most to do outside.
-        steps: how many are measured, after one that is not.
+        task: a name in `TASKS` whose length can be chosen. `parity` has a loss at every step, so it has the most work outside
+            the model.
+        steps: how many steps are measured, after a first one that is not.
         seed: of weights and data.
 
     Returns:

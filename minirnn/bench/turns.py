@@ -1,4 +1,4 @@
-"""Taking turns: what is compared is measured side by side, so that what disturbs one disturbs all."""
+"""Measuring in turns: whatever slows down one of the things that are compared slows down all of them."""
 
 import statistics
 import time
@@ -7,20 +7,20 @@ import numpy as np
 
 from .. import checks
 
-TURN = 0.1          # minimum seconds per turn, with as many calls as that needs
-REST = 0.1          # seconds between turns, in which the threads of the one before stop looking for work: OpenBLAS's do for 0.05
+TURN = 0.1          # minimum seconds per turn; a turn makes as many calls as that takes
+REST = 0.1          # seconds between turns. The threads of the turn before have then gone to sleep: OpenBLAS's do after 0.05
 
 
 def measure(contestants, runs):
-    """Seconds that each contestant takes, measured in turns so that what disturbs one disturbs all.
+    """The seconds that each contestant takes, measured in turns, so that whatever slows down one slows down all.
 
     Args:
         contestants: name -> a list of functions without arguments, which are called one after the other. Each should have
-            been called before, so that no turn pays for what is done once.
+            been called before, so that no turn includes work that is done only once.
         runs: the number of turns.
 
     Returns:
-        name -> (runs, number of functions) array, the seconds of one call of each function.
+        name -> (runs, number of functions) array: the seconds of one call of each function.
     """
     checks.positive_integer("runs", runs)
     found = {name: np.zeros((runs, len(functions))) for name, functions in contestants.items()}

@@ -1,4 +1,9 @@
-"""The cells, one file per family, and `make_cell`, which makes one by its name."""
+"""The cells, one file per family, and `make_cell`, which makes a cell by its name.
+
+Read `cell.py` first: it says what a cell is (one step, its gradient, and the sums over time). Then `elman.py`, the smallest
+cell, and `lstm.py`, `gru.py`, `rwa.py`, `rda.py` and the others in any order. `parameters.py` is how weights are named and
+stored, and `function.py` makes a cell from two functions of your own. A new cell is one file, and a line in `CELLS`.
+"""
 
 from .. import checks
 from .elman import RNN
@@ -46,9 +51,9 @@ def make_cell(name, n_in, n_hidden, *, rng=0, dtype="float32", **options):
         options: the cell's own, for example `attention="sigmoid"` of `rda`; `learned_state=True` of every cell.
 
     Raises:
-        KeyError: no such cell; the message lists those there are.
-        TypeError: no such option of this cell, or a size that is not an integer.
-        ValueError: an option's value, a size or dtype out of range.
+        KeyError: there is no such cell; the message lists all names.
+        TypeError: the cell has no such option, or a size is not an integer.
+        ValueError: an option's value, a size or the dtype is out of range.
     """
     cell_class = checks.lookup("cell", name, CELLS)
     valid = cell_class.options()

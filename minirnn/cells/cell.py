@@ -1,12 +1,12 @@
 """The contract that every cell keeps: what one step of a recurrent network is, forward and backward.
 
-A cell is one time step. `step` computes the new state from the old one, `step_backward` goes the same way in reverse,
-and `weight_gradients` adds up what every step says about the weights. The loop over time is not here: it is written
-once, for all cells, in `unrolling.py`.
+A cell is one time step. `step` computes the new state from the old one. `step_backward` takes the gradient of the loss with
+respect to the new state and returns it with respect to the old one. `weight_gradients` adds up each step's contribution to
+the gradients of the weights. The loop over time is not here: it is written once, for all cells, in `unrolling.py`.
 
 Arrays are (time, features, batch): one column per example, so that the code can say `W @ x` where the paper says W x.
 D is the number of input features, H the number of hidden units, B the batch, and G the rows of a cell's pre-activations
-(4H for an LSTM, whose four gates stand on top of each other).
+(4H for an LSTM, whose four gates are stacked on top of each other).
 """
 
 import copy
@@ -21,7 +21,7 @@ from .parameters import Parameters, Stack, check_order
 
 
 class Memo(SimpleNamespace):
-    """The named intermediates of a step (or of many: then each has time in front), by attribute: `memo.f`."""
+    """The named intermediates of a step, as attributes: `memo.f`. Of many steps: then time is the first axis of each."""
 
 
 def columns(a):
@@ -51,13 +51,13 @@ class Cell:
         TypeError, ValueError: for sizes that are not positive integers, an unknown dtype or option.
     """
 
-    state_names = ("h",)                # what is fed back; h first
-    state_start = {}                    # where a component of the state starts, if not at 0
-    state_learnable = ("h",)            # the components whose start can be learned
-    bias_start = {}                     # where a bias starts, if not at 0
+    state_names = ("h",)                # the components of the state, which the next step reads; h first
+    state_start = {}                    # name -> initial value of a component of the state, where it is not 0
+    state_learnable = ("h",)            # the components of the state whose initial value can be learned
+    bias_start = {}                     # name -> initial value of a bias, where it is not 0
     equations = {}                      # symbol -> its line in the paper
     source = ""
-    derived = {}                        # name -> function of a run: quantities that are only read
+    derived = {}                        # name -> function of a run: quantities that no step needs, computed when read
 
     def __new__(cls, *sizes, **options):
         cell = super().__new__(cls)
@@ -94,14 +94,14 @@ class Cell:
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def step_backward(self, dnew, old, new, memo):
-        """The gradient of one step.
+        """The gradient of one step: `step` in reverse.
 
         Args:
             dnew: the gradient of the loss with respect to `new`, a tuple of (H, B) arrays.
-            old, new, memo: the state before and after, and what `step` noted.
+            old, new, memo: the state before and after the step, and the memo that `step` returned.
 
         Returns:
-            dwx, dold: the gradients with respect to `wx` (G, B) and to `old`.
+            dwx, dold: the gradients with respect to `wx`, (G, B), and to `old`, a tuple like it.
         """
         raise NotImplementedError(f"{type(self).__name__} has no step_backward")
 
@@ -138,8 +138,9 @@ class Cell:
     # ---- the state before the first step -----------------------------------------------------------------------------
 
     def initial_state(self, batch):
-        """The state that a sequence starts from: a tuple of (H, batch) arrays in the order of `state_names`."""
+        """The state before the first step: a tuple of (H, batch) arrays in the order of `state_names`."""
         batch = checks.positive_integer("batch", batch)
+        checks.fits_memory(f"the state of {batch} columns", batch * self.n_hidden * self.dtype.itemsize * len(self.state_names))
         state = [np.full((self.n_hidden, batch), self.state_start.get(name, 0), self.dtype) for name in self.state_names]
         for k, name in enumerate(self.state_names):
             if name in self.learned:
@@ -147,23 +148,23 @@ class Cell:
         return tuple(state)
 
     def initial_state_backward(self, dstate, grads):
-        """Add to `grads` what the gradient of the initial state says about the parameters it was made of."""
+        """Add to `grads` the gradients of the parameters that the initial state was made of, given its own gradient."""
         for dstart, name in zip(dstate, self.state_names):
             if name in self.learned:
                 grads[self.learned[name]] += dstart.sum(axis=1, keepdims=True)
 
     def random_state(self, rng, batch):
-        """A state that could have come from an earlier step, for checking gradients where none is zero by accident."""
+        """A state as an earlier step could have left it, for gradient checks: from a state of zeros, some gradients vanish."""
         return tuple(rng.normal(0, 0.7, (self.n_hidden, batch)).astype(self.dtype) for _ in self.state_names)
 
     # ---- what the next layer reads -----------------------------------------------------------------------------------
 
     def output(self, hs):
-        """What the next layer reads, (K, H, B) from the hidden states of K steps: those themselves by default."""
+        """What the next layer reads: (K, H, B) computed from the hidden states of K steps, by default those themselves."""
         return hs
 
     def output_backward(self, douts, outs):
-        """The gradient with respect to the hidden states from that with respect to `output(hs)`, which is `outs`."""
+        """The gradient with respect to the hidden states. `outs` is `output(hs)`, `douts` the gradient with respect to it."""
         return douts
 
     # ---- parameters --------------------------------------------------------------------------------------------------
@@ -173,9 +174,9 @@ class Cell:
         raise NotImplementedError(f"{type(self).__name__} has no stacks")
 
     def initialise(self, rng):
-        """Xavier uniform weights, biases at 0 but for `bias_start`.
+        """Xavier uniform weights; biases at 0, except those in `bias_start`.
 
-        The bound is sqrt(6/(fan_in + H)), where fan_in is D + H for a gate that reads x and h, D for one that reads x
+        The bound is sqrt(6/(fan_in + H)), where fan_in is D + H for a gate that reads x and h, and D for one that reads x
         alone (Glorot & Bengio 2010). Peepholes and learned states, which are not matrices, start at 0.
         """
         for name, weight in self.params.items():
@@ -189,7 +190,7 @@ class Cell:
                 weight[...] = self.bias_start[name]
 
     def after_update(self):
-        """Restore what must hold of the parameters after an optimiser changed them. Nothing, by default."""
+        """Restore the constraints on the parameters after an optimiser has changed them. By default there are none."""
 
     def astype(self, dtype):
         """A copy of the cell, with its own parameters, that computes in `dtype`."""
@@ -247,6 +248,7 @@ class CalledStep:
     def __init__(self, cell):
         self.cell = cell
         functools.update_wrapper(self, type(cell).step)
+        del self.__wrapped__                                    # its signature is that of the bound method
 
     def __call__(self, wx, old):
         cell = self.cell
@@ -254,7 +256,8 @@ class CalledStep:
             rows = len(cell.input_terms(np.zeros((1, cell.n_in, 1), cell.dtype))[0])
             if rows != cell.n_in:
                 raise ValueError(
-                    f"wx has shape {np.shape(wx)}, which is that of x, expected {(rows, *np.shape(wx)[1:])}: step takes W x + b, as "
+                    f"wx has shape {np.shape(wx)}, which is that of x, expected {(rows, *np.shape(wx)[1:])}: step takes W x "
+                    f"+ b, as "
                     f"cell.input_terms(x[None])[0] computes it. minirnn.unroll(cell, xs) runs a whole sequence, and "
                     f"minirnn.step_through(cell, xs) shows a step with its numbers")
         return type(cell).step(cell, wx, old)

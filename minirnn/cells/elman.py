@@ -1,8 +1,10 @@
 """The simple recurrent network: the smallest cell there is, and the one whose gradient vanishes.
 
+    h' = tanh(W x + R h + b)
+
 The old state enters through R alone, so the gradient goes back one step as dh = R^T (dh' ⊙ (1 − h'²)). Over many steps
 that is a product of many such matrices, which shrinks or grows geometrically. Every other cell in this library is an
-answer to that product.
+attempt to avoid that product. (W x + b and the gradients of W, R and b are computed in `cell.py`.)
 """
 
 from ..activations import tanh

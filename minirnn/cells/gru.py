@@ -1,32 +1,35 @@
-"""The gated recurrent unit: a memory without a memory cell. h itself is kept or replaced, in shares z and 1 − z.
+"""The gated recurrent unit: h itself is the memory. A fraction z of it is kept, and 1 − z is replaced.
 
     r = σ(W_r x + R_r h + b_r)                          how much of h the candidate may see
     z = σ(W_z x + R_z h + b_z)                          how much of h is kept
     n = tanh(W_n x + R_n (r ⊙ h) + b_n)                 the candidate
     h' = z ⊙ h + (1 − z) ⊙ n
 
-Where z is near 1 the gradient goes back one step as dh = z ⊙ dh', unchanged, as c does in an LSTM. The shares add up to
-1, so h stays between −1 and 1 and needs no squashing. The equations are those of Cho et al. (Chung et al. 2014 write z
-and 1 − z the other way round); the paper leaves out the biases.
+Where z is near 1, the gradient dh = z ⊙ dh' goes back one step almost unchanged, as that of c does in an LSTM. z and 1 − z
+add up to 1, so h stays between −1 and 1 and needs no squashing. The equations are those of Cho et al. (Chung et al. 2014
+exchange z and 1 − z); the paper leaves out the biases.
 
-With `reset_after` the reset gate comes after the matrix instead of before it:
+With `reset_after` the reset gate acts after the matrix instead of before it:
 
     n = tanh(W_n x + b_n + r ⊙ (R_n h + c_n))
 
-It is another function, though close, with a bias c_n more. cuDNN and PyTorch compute it, because all three matrices
-then act on h and can share one product. In backward, r and the matrix change places too.
+This is another function, though a similar one, with one more bias c_n. cuDNN and PyTorch compute it, because then all
+three matrices act on h and can share one product. In the backward pass, r and the matrix change places too.
 """
 
+from .. import checks
 from ..activations import sigmoid, tanh
 from .cell import Cell, Memo, columns, stack
 from .parameters import Stack
 
 
 class GRU(Cell):
-    """Gated recurrent unit: h is kept in the share z and replaced in the share 1 − z.
+    """Gated recurrent unit: a fraction z of h is kept, and 1 − z is replaced.
 
     Options:
         reset_after: with True, r acts on R_n h + c_n instead of on h, as in cuDNN and PyTorch.
+        gate_bias: where b_r and b_z start. With 1, as in TensorFlow's GRUCell of 2017, a new network keeps nearly three
+            quarters of h in each step and half of it with 0.
     """
 
     source = "Cho et al. 2014, arXiv 1406.1078, equations 5 to 8; reset_after as in cuDNN"
@@ -37,10 +40,11 @@ class GRU(Cell):
         "h'": "h' = z ⊙ h + (1 − z) ⊙ n",
     }
 
-    def __init__(self, n_in, n_hidden, *, reset_after=False, **kwargs):
+    def __init__(self, n_in, n_hidden, *, reset_after=False, gate_bias=0.0, **kwargs):
         if not isinstance(reset_after, bool):
             raise TypeError(f"reset_after is {reset_after!r}, expected True or False")
         self.reset_after = reset_after
+        self.bias_start = {name: checks.number("gate_bias", gate_bias) for name in ("b_r", "b_z")}
         super().__init__(n_in, n_hidden, **kwargs)
 
     def stacks(self):

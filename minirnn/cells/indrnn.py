@@ -1,15 +1,14 @@
-"""The independently recurrent network: every unit remembers by itself, through one number of its own.
+"""The independently recurrent network: every unit reads its own past only, through one weight.
 
     h' = relu(W x + u ⊙ h + b)
 
-Instead of a matrix R there is a vector u, so the gradient of a unit goes back one step as dh = u ⊙ da, and T steps as
-u to the power T, as long as relu lets it through. There is no product of matrices to worry about: a gradient neither
-vanishes nor explodes if |u| is near enough to 1. How near can be said in numbers, and `recurrent_bounds` says it.
-Units do not see each other within a layer; a second layer on top mixes them. With tanh it is the same network as `rnn`
-with R = diag(u).
+Instead of a matrix R there is a vector u, so the gradient goes back one step as dh = u ⊙ da. Over T steps it is multiplied
+by u to the power T, unit by unit, as long as relu lets it through. So it neither vanishes nor explodes if |u| is close
+enough to 1, and `recurrent_bounds` computes how close that is. The units of a layer do not see each other; a second layer on
+top mixes them. With tanh it is the same network as `rnn` with R = diag(u).
 
-So after every update |u| is brought back to at most `recurrent_max_abs` (and, if asked, to at least
-`recurrent_min_abs`), the sign kept. The gradient knows nothing of that: it is a step of the training, not of the cell.
+For this, after every update |u| is brought back to at most `recurrent_max_abs` and, if you like, to at least
+`recurrent_min_abs`; the sign is kept. This is a step of the training, not of the cell, so no gradient takes it into account.
 
 The initial values are the paper's: W from N(0, 0.001²), b at 0, u uniform from 0 to the bound. For a task that needs a
 long memory the last layer starts near 1 instead:
@@ -18,7 +17,7 @@ long memory the last layer starts near 1 instead:
     make_cell("indrnn", D, H, recurrent_max_abs=high)                                   # the first layers
     make_cell("indrnn", H, H, recurrent_max_abs=high, recurrent_range=(low, high))      # the last
 
-Where the paper says nothing: without `recurrent_max_abs` u starts from 0 to 1. A u of exactly 0 that
+Where the paper says nothing, we choose: without `recurrent_max_abs`, u starts uniform from 0 to 1. A u of exactly 0 that
 `recurrent_min_abs` moves becomes positive.
 """
 
@@ -31,14 +30,15 @@ from .parameters import Stack
 
 
 def recurrent_bounds(n_steps, smallest=0.5, largest=2):
-    """The |u| with which a gradient that goes back T steps through a relu unit stays within [smallest, largest].
+    """The least and the largest |u| for which a gradient that goes back T steps stays within [smallest, largest].
 
-    It is multiplied by u^T, so the bounds are the T-th roots (Li et al. 2018, section 3). The paper takes 2 as the
-    largest, so 2^(1/T), for every layer, and the range from 0.5^(1/T) for the last layer where memory must be long.
+    Going back T steps through a relu unit multiplies it by u^T, so the bounds are the T-th roots (Li et al. 2018, section 3).
+    The paper takes 2 as the largest, which bounds |u| by 2^(1/T) in every layer. Where memory must be long, it also starts
+    the last layer at 0.5^(1/T) or more.
 
     Args:
         n_steps: T.
-        smallest, largest: what may become of a gradient of 1.
+        smallest, largest: the range in which a gradient of 1 may end up.
 
     Returns:
         low, high: two floats.
@@ -53,13 +53,13 @@ def recurrent_bounds(n_steps, smallest=0.5, largest=2):
 
 
 class IndRNN(Cell):
-    """Independently recurrent network: every unit has one recurrent weight, its own.
+    """Independently recurrent network: every unit has a single recurrent weight, from itself to itself.
 
     Options:
         activation: "relu" or "tanh".
-        recurrent_max_abs: after each update, and at the start, |u| is at most this. None: no bound.
-        recurrent_min_abs: and at least this. None: no bound.
-        recurrent_range: (low, high), between which u starts, uniformly, before the bounds are applied. None: from
+        recurrent_max_abs: the largest |u|, at the start and after each update. None: no bound.
+        recurrent_min_abs: the smallest |u|, likewise. None: no bound.
+        recurrent_range: (low, high): u starts uniform between them, before the bounds are applied. None: from
             recurrent_min_abs (or 0) to recurrent_max_abs (or 1).
     """
 
@@ -108,14 +108,14 @@ class IndRNN(Cell):
         self.after_update()
 
     def after_update(self):
-        """Bring |u| back between its bounds; the sign is kept, that of 0 is +."""
+        """Bring |u| back between its bounds. The sign is kept; 0 counts as positive."""
         if self.recurrent_max_abs is not None or self.recurrent_min_abs is not None:
             size = np.clip(np.abs(self.u), self.recurrent_min_abs, self.recurrent_max_abs)
             self.u[...] = np.where(self.u.real < 0, -size, size)
 
     def random_state(self, rng, batch):
         h, = super().random_state(rng, batch)
-        return (abs(h).astype(self.dtype) if self.activation == "relu" else h,)     # relu gives out nothing below 0
+        return (abs(h).astype(self.dtype) if self.activation == "relu" else h,)     # relu is never below 0
 
 
 def _bound(name, value):

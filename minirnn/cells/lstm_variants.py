@@ -9,24 +9,25 @@ Greff et al. asked which parts of an LSTM matter, and trained thousands of netwo
     o = σ(W_o x + R_o h + p_o ⊙ c' + b_o)               how much of it is shown
     h' = o ⊙ tanh(c')
 
-A peephole p lets a gate see the memory that it guards, even while o hides it from h. It is a vector, not a matrix: each
-unit sees its own memory. c' therefore reaches the loss by more ways than in the textbook LSTM (see `lstm.py`): besides
-h' and the next memory, through the gate o of this step and i and f of the next. Backward adds p ⊙ da for each of them.
+A peephole p lets a gate see the memory that it controls, even while o hides it from h. It is a vector, not a matrix: each
+unit sees its own memory only. So c' reaches the loss in more ways than in the textbook LSTM (see `lstm.py`): not only
+through h' and the next memory, but also through the gate o of this step and the gates i and f of the next. The backward
+pass adds p ⊙ da for each of these gates.
 
-The variants and what each replaces, in one line forward and its mirror image backward:
+Each variant replaces one line of the forward pass, and the matching line of the backward pass:
 
-    NIG    no input gate                i = 1               di goes nowhere
-    NFG    no forget gate               f = 1               df goes nowhere, and dc is handed back in full
-    NOG    no output gate               o = 1               do goes nowhere
+    NIG    no input gate                i = 1               di is not used
+    NFG    no forget gate               f = 1               df is not used, and dc = dc'
+    NOG    no output gate               o = 1               do is not used
     NIAF   no input activation          z = W_z x + ...     da_z = dz
     NOAF   no output activation         h' = o ⊙ c'         dc' += ds
-    NP     no peepholes                 p = 0               the gates say nothing to dc
-    CIFG   coupled input and forget     f = 1 − i           df reaches i, with its sign turned
-    FGR    full gate recurrence         the gates also read i, f and o of the step before: nine matrices more
+    NP     no peepholes                 p = 0               the gates add nothing to dc
+    CIFG   coupled input and forget     f = 1 − i           i gets di − df
+    FGR    full gate recurrence         the gates also read i, f and o of the step before, through nine more matrices
 
-What the paper leaves open: a gate that is not there has no parameters, peephole included. b_f starts at 1, so that a
+Where the paper is silent, we choose: a gate that is removed has no parameters and no peephole. b_f starts at 1, so that a
 new network remembers; in CIFG, where f = 1 − i = σ(−a_i), b_i starts at −1 for the same reason. Peepholes start at 0.
-The gates that FGR feeds back are 0 before the first step.
+The gates that FGR reads are 0 before the first step.
 """
 
 import numpy as np
@@ -38,7 +39,7 @@ from .lstm import LSTM
 
 
 class LSTMPeephole(Cell):
-    """LSTM with peepholes, by which the gates see the memory: the "vanilla" LSTM of the comparison."""
+    """LSTM with peepholes, through which the gates see the memory: the "vanilla" LSTM of the comparison."""
 
     source = "Greff et al. 2015, LSTM: a search space odyssey, arXiv 1503.04069, sections II (V) and IV-C (variants)"
     equations = {
@@ -52,8 +53,8 @@ class LSTMPeephole(Cell):
     state_names = ("h", "c")
     state_learnable = ("h", "c")
     bias_start = {"b_f": 1}
-    gates = ("i", "f", "o")             # those that have parameters
-    peepholes = True                    # whether they have any for the memory
+    gates = ("i", "f", "o")             # the gates that have parameters
+    peepholes = True                    # whether they see the memory
 
     def stacks(self):
         D, H = self.n_in, self.n_hidden
@@ -73,7 +74,7 @@ class LSTMPeephole(Cell):
         return (h_new, c_new), Memo(i=i, f=f, o=o, z=z, s=s)
 
     def step_backward(self, dnew, old, new, memo):
-        dh_new, dc_new, *dgates_new = dnew                                  # dgates_new: only where gates are fed back
+        dh_new, dc_new, *dgates_new = dnew                                  # dgates_new: only in FGR, where gates are state
         h, c = old
         i, f, o, z, s = memo.i, memo.f, memo.o, memo.z, memo.s
         do, ds = dh_new * s, dh_new * o                                     # h' = o ⊙ s
@@ -88,7 +89,7 @@ class LSTMPeephole(Cell):
         return da, (self.R.T @ da, dc)
 
     # ---- the lines that a variant replaces, each with its derivative -------------------------------------------------
-    # A line that computes gates returns, going back, the gradients of their pre-activations and of the memory they see.
+    # The derivative of a line that computes gates returns the gradients of their pre-activations and of the memory they see.
 
     def input_and_forget(self, a, c):
         return self.gate("i", a, c), self.gate("f", a, c)
@@ -127,7 +128,7 @@ class LSTMPeephole(Cell):
     # ------------------------------------------------------------------------------------------------------------------
 
     def by_name(self, a):
-        """The rows of a stacked array by the gate (or z) that they belong to: views of (H, B)."""
+        """Gate (or z) -> its rows of a stacked array, a view of (H, B)."""
         return dict(zip((*self.gates, "z"), self.split(a)))
 
     def weight_gradients(self, dwxs, xs, olds, memos, grads):
@@ -160,7 +161,7 @@ class LSTMNIG(LSTMPeephole):
 
 
 class LSTMNFG(LSTMPeephole):
-    """LSTM without forget gate: the memory only ever adds, as in 1997."""
+    """LSTM without forget gate: the memory is only ever added to, as in 1997."""
 
     equations = {**V, "f": "f = 1"}
     bias_start = {}
@@ -212,7 +213,7 @@ class LSTMNOAF(LSTMPeephole):
 
 
 class LSTMNP(LSTMPeephole):
-    """LSTM without peepholes: the textbook LSTM, with V's names."""
+    """LSTM without peepholes: the textbook LSTM, with the symbols of `lstm-peephole`."""
 
     equations = {**V, **{k: LSTM.equations[k] for k in ("i", "f", "o")}}
     peepholes = False
@@ -243,8 +244,8 @@ class LSTMCIFG(LSTMPeephole):
 class LSTMFGR(LSTMPeephole):
     """LSTM with full gate recurrence: every gate also reads all three gates of the step before.
 
-    The nine matrices are named from the gate they read to the gate they act on: R_fi is from f to i. The gates are part
-    of the state, and 0 before the first step.
+    Each of the nine matrices is named after the gate that it reads and the gate that it acts on: R_fi leads from f to i. The
+    gates are part of the state, and 0 before the first step.
     """
 
     equations = {**V, **{k: V[k].replace(" + b_", f" + R_i{k} i + R_f{k} f + R_o{k} o + b_") for k in ("i", "f", "o")}}
@@ -274,7 +275,7 @@ class LSTMFGR(LSTMPeephole):
 
     @property
     def nine(self):
-        """The nine matrices by the gate they read, (3, 3H, H): each acts on one gate and gives to all three."""
+        """The nine matrices as three, (3, 3H, H), one for each gate that is read: its rows lead to all three gates."""
         return self.R_gates.reshape(3, -1, self.n_hidden)
 
     def weight_gradients(self, dwxs, xs, olds, memos, grads):

@@ -1,14 +1,14 @@
-"""MUT1, MUT2 and MUT3: the three cells that an evolutionary search found to do as well as GRU and LSTM, or better.
+"""MUT1, MUT2 and MUT3: three cells from an evolutionary search that do as well as GRU and LSTM, or better.
 
-Jozefowicz, Zaremba and Sutskever changed cells at random, operation by operation, and kept what learned well: more than
-ten thousand of them. What survived looks like a GRU:
+Jozefowicz, Zaremba and Sutskever changed cells at random, operation by operation, and kept those that learned well. They
+tried more than ten thousand. The best of them look like a GRU:
 
     h' = n ⊙ z + h ⊙ (1 − z)    with a candidate    n = tanh(R_h (r ⊙ h) + ... + b_h)
 
-so the gradient has the GRU's straight way back, dh = (1 − z) ⊙ dh'. Here z is the share of the new, in our GRU (see
-`gru.py`) that of the old. The three differ in what the gates and the candidate read:
+so a part of the gradient goes straight back, dh = (1 − z) ⊙ dh', as in the GRU. (Here z is the fraction of the new; in our
+GRU, see `gru.py`, it is that of the old.) The three differ in what the gates and the candidate read:
 
-             update gate z                  reset gate r            candidate n, beside R_h (r ⊙ h)
+             update gate z                  reset gate r            candidate n, added to R_h (r ⊙ h)
     MUT1     W_z x                          W_r x + R_r h           tanh(x)
     MUT2     W_z x + R_z h                  x + R_r h               W_h x
     MUT3     W_z x + R_z tanh(h)            W_r x + R_r h           W_h x
@@ -25,10 +25,10 @@ from .parameters import Stack
 
 
 class MUT(Cell):
-    """What the three share: two gates, a candidate, and the way they make the new state.
+    """What the three cells share: two gates, a candidate, and how they make the new state.
 
-    The rows of all pre-activations are in the order h (the candidate), z, r. Each of the three cells says what depends
-    on x (`input_terms`) and how the gates read h (`gates`), both with their derivatives.
+    The rows of all pre-activations are in the order h (the candidate), z, r. Each of the three cells defines the part that
+    depends on x (`input_terms`) and how the gates read h (`gates`), both with their derivatives.
     """
 
     source = "Jozefowicz, Zaremba & Sutskever 2015, An empirical exploration of recurrent network architectures"
@@ -70,7 +70,7 @@ class MUT(Cell):
         return self.W.T @ dys
 
     def fit(self, xs):
-        """x itself where it has the size of h, P x where it has not: (K, D, B) -> (K, H, B)."""
+        """x itself if D = H, otherwise P x: (K, D, B) -> (K, H, B)."""
         return xs if self.n_in == self.n_hidden else self.P @ xs
 
     def fit_backward(self, dys, xs, grads):
@@ -81,7 +81,7 @@ class MUT(Cell):
 
 
 class MUT1(MUT):
-    """MUT1: the update gate reads the input alone, and the candidate takes tanh(x) as it is."""
+    """MUT1: the update gate reads only the input, and the candidate adds tanh(x) without a matrix."""
 
     equations = {
         "z": "z = σ(W_z x + b_z)",
@@ -113,7 +113,7 @@ class MUT1(MUT):
 
 
 class MUT2(MUT):
-    """MUT2: the reset gate takes x as it is, and both gates read h."""
+    """MUT2: the reset gate adds x without a matrix, and both gates read h."""
 
     equations = {
         "z": "z = σ(W_z x + R_z h + b_z)",
@@ -142,7 +142,7 @@ class MUT2(MUT):
 
 
 class MUT3(MUT):
-    """MUT3: the update gate reads tanh(h); everything reads x through a matrix, so D may be anything."""
+    """MUT3: the update gate reads tanh(h), and x always goes through a matrix, so that D may differ from H."""
 
     equations = {
         "z": "z = σ(W_z x + R_z tanh(h) + b_z)",

@@ -1,9 +1,10 @@
 """Named parameters over one vector: what the papers call W_f, R_f, b_f, stored so that one product serves all gates.
 
-The reader sees `R_f`, the matrix product sees every R at once: the names are views into stacked arrays, and the stacked
-arrays are views into one flat vector, so that an optimiser's update is one expression.
+A reader asks for `R_f`; a matrix product uses all R at once. So the names are views into stacked arrays. These are in turn
+views into one flat vector, so that an optimiser's update is one expression.
 """
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -13,11 +14,11 @@ from .. import checks
 
 
 class Stack(NamedTuple):
-    """Parameters of one shape that stand on top of each other in one array: W_i, W_f, ... in `W`."""
+    """Parameters of one shape, stacked on top of each other in one array: W_i, W_f, ... in `W`."""
 
-    symbol: str         # what their names begin with
-    gates: tuple        # one subscript per parameter; empty when the array is itself the parameter
-    shape: tuple        # of one of them
+    symbol: str         # the first part of their names
+    gates: tuple        # the second part, one for each parameter; empty if the array is itself the parameter
+    shape: tuple        # of one parameter
     array: str = ""     # the name of the whole array, if it is not the symbol
 
     @property
@@ -28,22 +29,23 @@ class Stack(NamedTuple):
 class Parameters(Mapping):
     """Named arrays over one flat vector: a read-only mapping from name to a writable view.
 
-    `params["R_f"][...] = a` changes the parameter. `params["R_f"] = a` raises TypeError: it would leave the stacked
-    array, which the cell computes with, as it was.
+    `params["R_f"][...] = a` changes the parameter. `params["R_f"] = a` raises TypeError, because it would not change the
+    stacked array that the cell computes with.
 
-    Attributes: `flat`, the vector under everything, so that an optimiser's update is one expression; `stacked`, a dict
-    from a stack's name to its whole array.
+    Attributes: `flat`, the vector that all the arrays are views of; `stacked`, a dict from a stack's name to its whole
+    array.
     """
 
     def __init__(self, stacks, dtype):
         self.layout = list(stacks)
-        sizes = [max(1, len(s.gates)) * int(np.prod(s.shape)) for s in self.layout]
+        sizes = [max(1, len(s.gates)) * math.prod(s.shape) for s in self.layout]
+        checks.fits_memory(f"{sum(sizes):,} parameters", sum(sizes) * np.dtype(dtype).itemsize)
         self.flat = np.zeros(sum(sizes), dtype)
         self.stacked, self._views = {}, {}
         for stack, piece in zip(self.layout, np.split(self.flat, np.cumsum(sizes)[:-1])):
             members = piece.reshape(len(stack.names), *stack.shape)
-            self._views.update(zip(stack.names, members))
-            self.stacked[stack.array or stack.symbol] = piece.reshape(-1, *stack.shape[1:])
+            self._views.update((name, members[k, ...]) for k, name in enumerate(stack.names))   # (...: of a number, a view)
+            self.stacked[stack.array or stack.symbol] = piece.reshape(-1, *stack.shape[1:]) if stack.shape else members[0, ...]
 
     def __getitem__(self, name):
         return checks.lookup("parameter", name, self._views)
@@ -61,12 +63,12 @@ class Parameters(Mapping):
     def __repr__(self):
         return "\n".join(f"{name:10} {'×'.join(map(str, a.shape)):>10}  {a.dtype}" for name, a in self.items())
 
-    def __reduce__(self):                       # copied or unpickled, the views must again be views
+    def __reduce__(self):                       # a copy's views must be views of its own vector
         return _rebuilt, (type(self), self.layout, self.flat)
 
     @property
     def flats(self):
-        """The vectors that an optimiser updates: here, the one."""
+        """The vectors that an optimiser updates: here, a single one."""
         return [self.flat]
 
     def like(self, dtype=None):

@@ -1,20 +1,22 @@
 """The recurrent discounted attention unit: an RWA that can forget.
 
-Before each step the whole average is discounted by γ, which the cell computes from x and h. An average that weighs
-little is easily moved, so where the RWA must pay ever more attention, the RDA lowers γ and starts afresh:
+Before each step, the weight of the whole average is multiplied by a discount γ between 0 and 1, which the cell computes from
+x and h. An average of little weight is easily moved. So where the RWA must pay ever more attention, the RDA can lower γ and
+start afresh:
 
     n' = γ ⊙ n + z ⊙ a',    d' = γ ⊙ d + a',    h' = f_h(n'/d'),    output o = f_o(h')
 
-As in the RWA (see `rwa.py`, which derives it), the average v = n/d and l = log d are carried, not n and d:
+Here a' = f_a(a) is the attention, and z, a and γ are computed as the class says. As in the RWA (see `rwa.py` for the
+derivation), the code carries the average v = n/d and l = log d instead of n and d:
 
     v' = v + w (z − v)    with  w = a' / (γ d + a') = σ(log a' − (log γ + l)),    l' = log(γ d + a')
 
-Attention appears only as its logarithm, so one code serves every attention function, and none over- or underflows.
-relu attention can pay exactly nothing; its logarithm is then NOTHING, far below even the weight EMPTY of an average of
-nothing, so that an average to which nothing was ever paid stays 0 and has no gradient.
+Attention appears only as its logarithm, so the same code serves every attention function, and none over- or underflows.
+relu attention can be exactly 0. Its logarithm is then NOTHING, far below EMPTY, the l of an average without values. So an
+average whose values were all paid an attention of 0 stays 0 and has no gradient.
 
-h is fed back; the next layer reads o. The discount's bias starts at 1, like that of a forget gate. With exponential
-attention a has no bias, for it would cancel as in the RWA; the other attentions have b_a.
+The next step reads h, the next layer reads o. The bias of the discount starts at 1, like that of a forget gate. With
+exponential attention a has no bias, because it would cancel as in the RWA; the other attentions have b_a.
 """
 
 import numpy as np
@@ -26,8 +28,8 @@ from .parameters import Stack
 from .rwa import EMPTY, denominator, numerator
 
 NOTHING = 2 * EMPTY     # log of an attention of exactly 0
-SMALLEST = 1e-30        # relu attention below this is nothing
-FAR = -37               # below it, softplus(a) and e^a are the same number
+SMALLEST = 1e-30        # relu attention below this counts as 0
+FAR = -37               # for a below this, softplus(a) and e^a are the same number
 
 
 # Each attention function is given by log f_a(a) and its derivative with respect to a.
@@ -129,8 +131,8 @@ class RDA(Cell):
         dv_new = dv_new + dh_new * df_h(h_new)                  # h' = f_h(v')
         dz, dv, dw = dv_new * w, dv_new * (1 - w), dv_new * (z - v)
         dlogit = dw * w * (1 - w)                               # w = σ(log a' − log γ − l)
-        dlog_a = dlogit + dl_new * w                            # l' = log(γ d + a'): a' has the share w of the sum,
-        dl = dl_new * (1 - w) - dlogit                          # γ d the share 1 − w; log γ and l enter as their sum
+        dlog_a = dlogit + dl_new * w                            # l' = log(γ d + a'): a' is the share w of the sum,
+        dl = dl_new * (1 - w) - dlogit                          # γ d the share 1 − w; log γ and l enter only as a sum
         dgamma = dl * (1 - gamma)                               # log γ = log σ(...)
         da = dlog_a * dlog_attention(memo.a, memo.log_a)
         du, dg = dz * tanh_g, dz * u * (1 - tanh_g**2)
@@ -147,7 +149,7 @@ class RDA(Cell):
 
 
 class RDAExpTanh(RDA):
-    """RDA with exponential attention and tanh output: the first of the two that the paper reports."""
+    """RDA with exponential attention and tanh output: the first of the two settings that the paper reports."""
 
     fixed = {"attention": "exp", "hidden": "identity", "output": "tanh"}
 
@@ -156,7 +158,7 @@ class RDAExpTanh(RDA):
 
 
 class RDASigmoidId(RDA):
-    """RDA with sigmoid attention and nothing squashed: the second of the two that the paper reports."""
+    """RDA with sigmoid attention and no squashing: the second of the two settings that the paper reports."""
 
     fixed = {"attention": "sigmoid", "hidden": "identity", "output": "identity"}
 

@@ -1,20 +1,22 @@
 """The recurrent weighted average: h is the tanh of an average over everything the cell has seen.
 
-Each step offers a value z and a logit a, and the state is the average of all values so far, weighted by e^a:
+Each step computes a value z and a logit a from x and h. The state is the average of all values so far, weighted by e^a,
+which is called the attention that a value is paid:
 
-    n' = n + z ⊙ e^a,    d' = d + e^a,    h' = tanh(n'/d')                             (equations 4 to 6 of the paper)
+    z = u ⊙ tanh(g),    u = W_u x + b_u,    g = W_g x + R_g h + b_g,    a = W_a x + R_a h
+    n' = n + z ⊙ e^a,   d' = d + e^a,       h' = tanh(n'/d')                           (equations 4 to 6 of the paper)
 
-What is carried here is not the numerator n and the denominator d but the average v = n/d and the logarithm l = log d.
-It is the same function. Divide n' by d':
+The code carries neither the numerator n nor the denominator d, but the average v = n/d and the logarithm l = log d. The
+function is the same. Divide n' by d':
 
     v' = (n + z e^a) / (d + e^a) = v + w (z − v)    with  w = e^a / (d + e^a) = σ(a − l)
 
-and l' = log(e^l + e^a). In this form nothing overflows, however large the logits: w is between 0 and 1. And the form
-shows what an RWA is, a leaky average whose gate is σ(a − log d). As l only ever grows, the gate closes unless a grows
-with it: this is Lemma 1 of the RDA paper (see `minirnn.lemma1`). n and d can still be read, as `run["n"]`, `run["d"]`.
+and l' = log(e^l + e^a). In this form nothing overflows, however large the logits, because w is between 0 and 1. And it
+shows what an RWA is: a leaky average whose gate is σ(a − log d). As l only ever grows, the gate closes unless a grows with
+it: this is Lemma 1 of the RDA paper (see `minirnn.lemma1`). n and d can still be read, as `run["n"]` and `run["d"]`.
 
-Two things follow the authors' code. The initial state is learned, h_0 = tanh(s) with s from N(0, 1). And a has no bias:
-e^(a + b) = e^a e^b, and the factor e^b cancels between n and d, so its gradient would be zero for ever.
+Two details follow the authors' code. The initial state is learned: h_0 = tanh(s), with s from N(0, 1). And a has no bias:
+e^(a + b) = e^a e^b, and the factor e^b cancels between n and d, so the gradient of b would always be zero.
 """
 
 import numpy as np
@@ -23,17 +25,17 @@ from ..activations import log_add, sigmoid, tanh
 from .cell import Cell, Memo, stack
 from .parameters import Stack
 
-EMPTY = -1e30       # log of the weight of an average of nothing: so low that the first value takes all, yet finite
+EMPTY = -1e30       # l before the first value (in theory log 0): so low that the first value takes the whole average, yet finite
 
 
 def numerator(run):
-    """n = v e^l: infinite where it is beyond the range of the run's dtype."""
+    """n = v e^l; infinite where that is too large for the run's dtype."""
     with np.errstate(over="ignore"):
         return run["v"] * np.exp(run["l"])
 
 
 def denominator(run):
-    """d = e^l: infinite where it is beyond the range of the run's dtype."""
+    """d = e^l; infinite where that is too large for the run's dtype."""
     with np.errstate(over="ignore"):
         return np.exp(run["l"])
 
@@ -85,8 +87,8 @@ class RWA(Cell):
         dv_new = dv_new + dh_new * (1 - h_new**2)               # h' = tanh(v')
         dz, dv, dw = dv_new * w, dv_new * (1 - w), dv_new * (z - v)
         da_l = dw * w * (1 - w)                                 # w = σ(a − l)
-        da = da_l + dl_new * w                                  # l' = log(e^l + e^a): e^a has the share w of the sum,
-        dl = dl_new * (1 - w) - da_l                            # e^l the share 1 − w
+        da = da_l + dl_new * w                                  # l' = log(e^l + e^a): e^a is the share w of the sum,
+        dl = dl_new * (1 - w) - da_l                            # and e^l the share 1 − w
         du, dg = dz * tanh_g, dz * u * (1 - tanh_g**2)
         dwx = stack(du, dg, da)
         return dwx, (self.R.T @ dwx[self.n_hidden:], dv, dl)

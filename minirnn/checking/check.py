@@ -32,6 +32,7 @@ from .. import checks
 from ..cells.cell import Cell
 from ..losses import mean_squared_error
 from ..model import Model
+from .contract import blamed, check_whole
 from .diagnosis import diagnose as find_mistake
 from .diagnosis import diagnose_model as find_guilty_part
 from .numeric import central_difference, complex_step, second_look
@@ -88,6 +89,7 @@ def gradcheck(subject, xs=None, targets=None, *, loss=mean_squared_error, method
     tolerance = default_tolerance if tolerance is None else checks.number("tolerance", tolerance, low=0, open_low=True)
     rng = checks.generator(rng)
     if isinstance(subject, Cell):
+        check_whole(subject)
         subject = _stirred(subject, rng) if state == "random" else subject
         problem = _with_shapes(CellProblem, subject, xs, n_steps, batch, state, rng)
         title = name_of(subject)
@@ -130,13 +132,14 @@ def gradcheck(subject, xs=None, targets=None, *, loss=mean_squared_error, method
 def _with_shapes(call, *given):
     """call(*given). An error in it, such as NumPy's own, gets a note of the line that raised it and the shapes there."""
     try:
-        return call(*given)
+        with blamed(None):
+            return call(*given)
     except Exception as error:
         frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__)
                   if "numpy" not in Path(frame.f_code.co_filename).parts]
         told = _shapes_at(*frames[-1]) if frames else ""
-        if told and hasattr(error, "add_note"):
-            error.add_note(told)
+        if told:                                                # (what add_note does, from Python 3.11 on)
+            error.__notes__ = [*getattr(error, "__notes__", ()), told]
         raise
 
 
@@ -216,7 +219,8 @@ def _compare(block, gradient, where, numeric, rounding, tolerance, look_closer):
     error[~counted] = 0
     scale = max(np.abs(derived[counted]).max(initial=0), np.abs(numeric[counted]).max(initial=0))
     worst = int(np.argmax(error))                               # a NaN, if there is one
-    relative = float(error[worst] / scale) if scale > 0 else 0.0
+    with np.errstate(invalid="ignore"):
+        relative = float(error[worst] / scale) if scale > 0 else float(error[worst])
     index = tuple(int(i) for i in np.unravel_index(where[worst], gradient.shape))
     return CheckedArray(name, kind, gradient.shape, len(where), gradient.size, relative, index,
                float(derived[worst]), float(numeric[worst]), ok, int((~counted).sum()))

@@ -26,7 +26,7 @@ import numpy as np
 
 from . import trace
 from ..cells.cell import Cell, Memo
-from ..cells.function import FunctionCell
+from ..function_cell import FunctionCell
 from .search import Search
 from .source import Code
 from .problems import name_of

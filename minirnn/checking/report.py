@@ -23,6 +23,15 @@ class CheckedArray:
     skipped: int = 0            # elements left out: the function has a kink within the step (relu), so no derivative
 
 
+def finite_or_none(value):
+    """Nested dicts, lists and tuples, with None for every number that is not finite."""
+    if isinstance(value, dict):
+        return {name: finite_or_none(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(finite_or_none, value))
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
 class Report:
     """The rows of a gradient check. True if all pass; prints as a table, in a notebook as HTML.
 
@@ -44,10 +53,14 @@ class Report:
         return float("nan") if any(np.isnan(errors)) else max(errors)
 
     def as_dict(self):
-        """For JSON: {"worst": ..., "ok": ..., "method": ..., "rows": [...], "diagnosis": ...}."""
-        return {"subject": self.subject, "worst": self.worst, "ok": bool(self), "method": self.method, "step": self.step,
-                "tolerance": self.tolerance, "rows": [asdict(row) for row in self.rows],
-                "unsteady": list(self.unsteady), "diagnosis": self.diagnosis and self.diagnosis.as_dict()}
+        """For JSON: {"worst": ..., "ok": ..., "method": ..., "rows": [...], "diagnosis": ...}.
+
+        JSON has no NaN and no infinity: where a number is one, there is None (null).
+        """
+        return finite_or_none({
+            "subject": self.subject, "worst": self.worst, "ok": bool(self), "method": self.method, "step": self.step,
+            "tolerance": self.tolerance, "rows": [asdict(row) for row in self.rows],
+            "unsteady": list(self.unsteady), "diagnosis": self.diagnosis and self.diagnosis.as_dict()})
 
     _columns = ("gradient of", "shape", "checked", "relative error", "worst at", "derived", "numeric", "verdict")
 
@@ -57,8 +70,8 @@ class Report:
             verdict = "ok" if row.ok else "WRONG"
             if row.skipped:
                 verdict += f", {row.skipped} skipped (kink)"
-            yield (row.name, "×".join(map(str, row.shape)), checked, f"{row.relative_error:.1e}",
-                   ",".join(map(str, row.worst_index)), f"{row.derived:+.8e}", f"{row.numeric:+.8e}", verdict)
+            yield (row.name, "×".join(map(str, row.shape)) or "()", checked, f"{row.relative_error:.1e}",
+                   ",".join(map(str, row.worst_index)) or "()", f"{row.derived:+.8e}", f"{row.numeric:+.8e}", verdict)
 
     @property
     def title(self):

@@ -12,6 +12,8 @@ import textwrap
 import types
 from typing import NamedTuple
 
+from ..cells.cell import CalledStep
+
 
 class Definition(NamedTuple):
     """A function as a syntax tree, with the line numbers of its file."""
@@ -19,6 +21,7 @@ class Definition(NamedTuple):
     function: types.FunctionType
     tree: ast.FunctionDef       # without decorators
     lines: dict                 # line -> text
+    file: str
     ancestor: int               # how far up the class's ancestors it stands; 0 for its own methods and for functions
 
 
@@ -127,7 +130,7 @@ class Code:
         ast.increment_lineno(tree, first - 1)
         definition.decorator_list, definition.returns = [], None
         ancestor = next((k for k, kind in enumerate(self.ancestors) if function in map(_plain, vars(kind).values())), 0)
-        return Definition(inspect.unwrap(function), definition, dict(enumerate(lines, first)), ancestor)
+        return Definition(inspect.unwrap(function), definition, dict(enumerate(lines, first)), inspect.getfile(function), ancestor)
 
     def _called_by(self, function):
         """What a function calls that is its own; of a method, also what it is in ancestors."""
@@ -176,7 +179,7 @@ class Built:
     def stand_in(self, thing):
         """An object with the attributes of this one, whose methods are the new ones. What they set, it keeps to itself."""
         other = object.__new__(self.kind)
-        vars(other).update(vars(thing))
+        vars(other).update({name: value for name, value in vars(thing).items() if not isinstance(value, CalledStep)})
         return other
 
 

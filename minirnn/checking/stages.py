@@ -10,7 +10,7 @@ import numpy as np
 
 from . import trace
 from ..cells.cell import Memo
-from ..cells.function import FunctionCell
+from ..function_cell import FunctionCell
 from ..layers import BatchNorm, Dropout, OneHot
 from ..unrolling import unroll
 

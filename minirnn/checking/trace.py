@@ -32,6 +32,7 @@ class Expression(NamedTuple):
     is_handed_on: bool  # returned, or an argument of a call
     negated: bool   # whether a minus stands before it, or it is one
     is_term: bool   # whether it is one of the terms of a sum
+    file: str               # that the function stands in
     factor_of: int = -1     # the product that it is a factor of: which expression; −1 for none
 
 
@@ -123,8 +124,7 @@ class Traced:
 
     def _marked(self, definition):
         tree = copy.deepcopy(definition.tree)
-        marking = _Marking(self, tree.name, definition.lines, definition.ancestor)
-        tree.body = marking.generic_visit(ast.Module(tree.body, [])).body
+        tree.body = _Marking(self, definition).generic_visit(ast.Module(tree.body, [])).body
         return tree
 
     def _counted(self, function):
@@ -160,9 +160,10 @@ class Traced:
 class _Marking(ast.NodeTransformer):
     """e -> see(k, e), for every expression that may be an array."""
 
-    def __init__(self, traced, function, lines, ancestor):
+    def __init__(self, traced, definition):
         self.expressions, self.assignments = traced.expressions, traced.assignments
-        self.function, self.lines, self.ancestor = function, lines, ancestor
+        self.function, self.lines, self.ancestor = definition.tree.name, definition.lines, definition.ancestor
+        self.file = definition.file
         self.statement, self.assigned, self.handed, self.negated, self.terms = 0, set(), set(), set(), set()
 
     def visit(self, node):
@@ -201,7 +202,7 @@ class _Marking(ast.NodeTransformer):
                 self.expressions[k] = self.expressions[k]._replace(factor_of=len(self.expressions))
         self.expressions.append(Expression(self.function, text, node.lineno, self.statement, size, is_name, argument,
                                            self._source(node.lineno), self.ancestor, depth,
-                                           *(id(node) in of for of in (self.handed, self.negated, self.terms))))
+                                           *(id(node) in of for of in (self.handed, self.negated, self.terms)), self.file))
         marked = ast.Call(ast.Name(SEE, ast.Load()), [ast.Constant(len(self.expressions) - 1), node], [])
         return ast.copy_location(marked, node)
 

@@ -37,7 +37,7 @@ def add_command(commands, name, run, text, details=""):
 def in_words(error):
     """An error as one sentence without its class or number."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error.args[0] if isinstance(error, KeyError) and error.args else error).split())
 
 
@@ -68,10 +68,10 @@ def keep(folder, write, *names):
     return found
 
 
-def save_figure(name, data, path, quiet=False):
+def save_figure(name, data, path, quiet=False, **how):
     """Draw a figure of `plots` by its name, write it and say where; to stderr if `quiet`."""
     from .. import plots
-    figure = getattr(plots, name)(data)
+    figure = getattr(plots, name)(data, **how)
     folder = keep(path.parent, lambda folder: plots.save(figure, folder / path.name), path.name)
     print(f"figure: {folder / path.name}", file=sys.stderr if quiet else sys.stdout)
 

@@ -43,7 +43,7 @@ def run(options):
 
     task = tour.language_task()
     print(f"\n3. A language model reads {len(task.text):,} characters of Python's own documentation.\n")
-    found = tour.language_model(task, seed, Progress(SECONDS))
+    found = tour.language_model(task, seed, Progress(tour.LANGUAGE_MODEL["steps"], limit=SECONDS))
     print_language_model(found)
     title = f"{tour.LANGUAGE_MODEL['cell']} with {tour.LANGUAGE_MODEL['hidden']} units on text (T = {task.length})"
     save_figure("training_figure", (title, found.history, guessing(found.frequency_bits)), out / "text.png")

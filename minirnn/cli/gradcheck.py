@@ -2,13 +2,11 @@
 
 import json
 import sys
-import traceback
-from pathlib import Path
 
 from .. import checks
 from ..cells import CELLS
 from ..checking.check import METHODS, gradcheck
-from ..checking.loading import load_cell
+from ..checking.loading import load_cell, sentence_about
 from ..checking.problems import awake_cell
 from .common import add_command
 
@@ -38,15 +36,16 @@ def run(options):
     for name in names:
         try:
             reports[name] = report_on(name, options)
-        except Exception as error:
-            if not is_place(name) or own_words(error, name) is None:
+        except BaseException as error:
+            said = sentence_about(error, name) if is_place(name) and not isinstance(error, KeyboardInterrupt) else None
+            if said is None:
                 raise
-            print(f"minirnn: {own_words(error, name)}", file=sys.stderr)
+            print(f"minirnn: {said}", file=sys.stderr)
             return 2
         if not options.json:
             print(reports[name] if options.cells or not reports[name] else reports[name].title)
     if options.json:
-        print(json.dumps({name: report.as_dict() for name, report in reports.items()}, indent=2))
+        print(json.dumps({name: report.as_dict() for name, report in reports.items()}, indent=2, allow_nan=False))
     return 0 if all(reports.values()) else 1
 
 
@@ -62,24 +61,3 @@ def report_on(name, options):
 def is_place(name):
     """Whether this names a cell in a file, as in mycell.py:MyCell."""
     return name not in CELLS and (":" in name or name.endswith(".py"))
-
-
-def _lines_in(path, error):
-    """(line, function) of each frame in that file that an error came through."""
-    return [(frame.lineno, frame.name) for frame in traceback.extract_tb(error.__traceback__)
-            if Path(frame.filename).name == path.name]
-
-
-def own_words(error, place):
-    """An error that came out of the user's file, with the line there; None if it did not."""
-    path = Path(place.rpartition(":")[0])
-    said = f"{type(error).__name__}: {error}"
-    if isinstance(error, SyntaxError):
-        return f"{path}, line {error.lineno}: {said}"
-    lines = _lines_in(path, error)
-    if not lines and error.__cause__:                           # a sentence of ours, about an error of theirs
-        said, lines = str(error), _lines_in(path, error.__cause__)
-    if not lines:
-        return None
-    line, function = lines[-1]
-    return f"{path}, line {line}{'' if function == '<module>' else f', in {function}'}: {said}"

@@ -3,15 +3,13 @@
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from .. import checks
 from ..cells import CELLS, make_cell
-from ..checking.loading import load_cell
+from ..checking.loading import load_cell, sentence_about
 from ..stepping import step_through
 from .common import add_command
-from .gradcheck import is_place, own_words
-from .train import parse_options
+from .gradcheck import is_place
+from .options import parse_options
 
 
 def add(commands):
@@ -39,10 +37,11 @@ def add(commands):
 def run(options):
     try:
         step = step_of(options)
-    except Exception as error:
-        if not is_place(options.cell) or own_words(error, options.cell) is None:
+    except BaseException as error:
+        said = sentence_about(error, options.cell) if is_place(options.cell) and not isinstance(error, KeyboardInterrupt) else None
+        if said is None:
             raise
-        print(f"minirnn: {own_words(error, options.cell)}", file=sys.stderr)
+        print(f"minirnn: {said}", file=sys.stderr)
         return 2
     if options.html:
         step.save_html(options.html)
@@ -54,7 +53,7 @@ def run(options):
 def step_of(options):
     """The `StepThrough` that the command line asks for."""
     rng, steps = checks.generator(options.seed), checks.positive_integer("steps", options.steps)
-    batch, cell_options = checks.positive_integer("batch", options.batch), parse_options(options.option)
+    batch, cell_options = checks.positive_integer("batch", options.batch), parse_options("--option", options.option)
     if is_place(options.cell):
         cell = load_cell(options.cell, options.n_in, options.n_hidden, **cell_options)
     else:

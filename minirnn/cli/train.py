@@ -1,86 +1,105 @@
-"""`train`: one cell on one task."""
+"""`train`: one cell on one task, in a folder from which it can go on."""
 
-import json
+import signal
 from pathlib import Path
 
-from ..experiments.tour import LanguageModel
-from ..tasks import make_task
-from ..training import Progress, evaluate, make_model, save_training, train
-from .common import OUT, add_command, guessing, print_language_model, save_figure
+from ..training import Progress, read_record, run_experiment
+from ..training.checkpoint import load_state
+from ..training.experiment import Experiment
+from ..training.folder import CHECKPOINT, CURVE, MODEL, RECORD, read_experiment
+from .common import KEPT, OUT, add_command, save_figure
+from .options import add_settings, experiment_from
+
+FIGURE = "training.png"
 
 
 def add(commands):
     command = add_command(
         commands, "train", run, "train one cell on one task",
-        "Writes the weights (model.npz), the settings and the course of the training (training.json) and a figure of it "
-        "(training.png) to the folder --out; also if you stop it with Ctrl-C.")
-    command.add_argument("task", metavar="TASK", help="a name from `tasks`")
+        f"Writes to the folder --out what it is (experiment.json), the weights ({MODEL}), results ({RECORD}), its course "
+        f"({CURVE}, {FIGURE}) and, every minute, all that is needed to go on ({CHECKPOINT}). Ctrl-C ends it after the step "
+        f"under way, and nothing is lost: --resume DIR goes on as if it had never been interrupted.")
+    command.add_argument("task", nargs="?", metavar="TASK", help="a name from `tasks`")
     command.add_argument("--cell", default="lstm", metavar="CELL", help="a name from `cells`")
-    command.add_argument("--hidden", type=int, default=32, metavar="N", help="hidden units")
-    command.add_argument("--steps", type=int, default=1000, metavar="N", help="updates at most")
-    command.add_argument("--batch", type=int, default=32, metavar="N", help="sequences per update")
-    command.add_argument("--lr", type=float, default=0.01, metavar="X", help="Adam's learning rate")
-    command.add_argument("--length", type=int, metavar="T", help="steps per sequence (default: the task's own)")
-    command.add_argument("--until", type=float, metavar="LOSS", help="stop as soon as a batch's loss is below this")
-    command.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
-                         help="an option of the cell, as in --option attention=sigmoid; may be repeated")
-    command.add_argument("--file", type=Path, metavar="FILE", help="for the task text: read this instead of Python's own "
-                                                                   "documentation")
+    add_settings(command)
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and data")
-    command.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: minirnn-out/TASK-CELL)")
-
-
-def parse_options(pairs):
-    """["attention=sigmoid", "learned_state=True"] as a dict, with numbers and truth values read as such."""
-    found = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not (name and equals):
-            raise ValueError(f"--option is {pair!r}, expected NAME=VALUE")
-        try:
-            found[name] = json.loads(value.lower() if value in ("True", "False", "None") else value)
-        except json.JSONDecodeError:
-            found[name] = value
-    return found
+    command.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: a new one in minirnn-out)")
+    command.add_argument("--resume", type=Path, metavar="DIR", help="go on with the training that this folder holds")
+    command.add_argument("--repeat", type=Path, metavar="RECORD", help="train again as a record says, from the beginning")
 
 
 def run(options):
-    task_options = {} if options.length is None else {"length": options.length}
-    if options.file is not None:
-        task_options["path"] = options.file
-    task = make_task(options.task, **task_options)
-    cell_options = parse_options(options.option)
-    model = make_model(task, options.cell, options.hidden, rng=options.seed, **cell_options)
-    out = options.out or OUT / f"{options.task}-{options.cell}"
-    settings = {name: getattr(options, name) for name in ("task", "cell", "hidden", "steps", "batch", "lr", "until", "seed")}
-    settings |= {"length": task.length, "options": cell_options}
-    print(f"{options.cell} with {options.hidden} units on {options.task} (T = {task.length}): {model.n_params:,} parameters, "
-          f"at most {options.steps} updates of {options.batch} sequences")
-    history = None
+    experiment, folder, resume = chosen(options)
+    state = load_state(folder / CHECKPOINT) if resume and (folder / CHECKPOINT).exists() else experiment.start()
+    tell(experiment, state)
+    progress = Progress(state.settings.steps, state.step)
     try:
-        history = train(model, task, steps=options.steps, batch=options.batch, lr=options.lr, until=options.until,
-                        rng=options.seed, callback=Progress())
-    except FloatingPointError as error:
-        history = error.history
-        raise
-    finally:
-        if history is not None:
-            save(out, settings, model, history, guessing(task.frequency_bits("test")) if options.task == "text" else {})
-    if history.interrupted:
-        print(f"interrupted after {history.steps} steps; what was learned is kept")
-        return 130
-    solved = f" (loss below {options.until:g})" if history.solved_at else ""
-    print(f"{history.steps} steps in {history.seconds:.1f} s{solved}")
-    if options.task == "text":
-        print_language_model(LanguageModel.of(task, model, history))
+        record = run_experiment(experiment, folder, resume=resume, callback=progress)
+    except KeyboardInterrupt as interruption:
+        progress.end()
+        state = load_state(folder / CHECKPOINT)
+        draw(experiment, state, folder)
+        print(f"interrupted after {state.step} steps; `python -m minirnn train --resume {folder}` goes on")
+        KEPT.paths.append(folder / CHECKPOINT)
+        return 128 + (getattr(interruption, "signal", None) or signal.SIGINT)
+    progress.end()
+    state = load_state(folder / CHECKPOINT)
+    report(record)
+    draw(experiment, state, folder)
+    more = state.task.report(state.model)
+    if more:
+        print(more)
+    print(f"results: {folder / RECORD}; weights: {folder / MODEL}; course: {folder / CURVE}")
+    KEPT.paths += [folder / RECORD, folder / MODEL]
+    return 0
+
+
+def chosen(options):
+    """What is to be trained, where, and whether that goes on with what is there."""
+    given = [name for name in ("task", "resume", "repeat") if getattr(options, name) is not None]
+    if len(given) != 1:
+        raise ValueError(f"train was given {' and '.join(given) or 'nothing to do'}, expected one of TASK, --resume DIR and "
+                         f"--repeat RECORD")
+    if options.resume:
+        return read_experiment(options.resume), options.resume, True
+    if options.repeat:
+        experiment = Experiment.of(read_record(options.repeat)["experiment"])
     else:
-        numbers = evaluate(model, task, rng=options.seed + 1)
-        print("on fresh sequences: " + ", ".join(f"{name} {value:.4f}" for name, value in numbers.items()))
+        experiment = experiment_from(options, options.cell, options.seed)
+    return experiment, options.out or unused(OUT / experiment.name), False
 
 
-def save(out, settings, model, history, guesses):
-    save_training(out, settings, model, history)
-    if history.steps:
-        title = f"{settings['cell']} with {settings['hidden']} units on {settings['task']} (T = {settings['length']})"
-        save_figure("training_figure", (title, history, guesses), out / "training.png")
-    print(f"weights and numbers: {out / 'model.npz'}, {out / 'training.json'}")
+def unused(folder):
+    """The folder, or one with a number behind its name, if it holds a run already."""
+    candidates = [folder, *(folder.with_name(f"{folder.name}-{k}") for k in range(2, 10_000))]
+    return next(one for one in candidates if not one.exists())
+
+
+def tell(experiment, state):
+    """What is about to be trained, in a line."""
+    options = "".join(f", {name} = {value}" for name, value in experiment.task_options.items())
+    until = f", until {state.settings.until}" if state.settings.until else ""
+    going_on = f"; {state.step:,} are made" if state.step else ""
+    print(f"{experiment.cell} with {experiment.n_hidden} units on {experiment.task}{options}: {state.model.n_params:,} "
+          f"parameters, at most {experiment.steps:,} updates of {experiment.batch} sequences{until}{going_on}", flush=True)
+
+
+def report(record):
+    """What came of it, beside the best answer that is always the same."""
+    solved = f"solved at step {record['solved_at']:,} ({record['criterion']})" if record["solved_at"] else (
+        f"not solved ({record['criterion']})" if record["criterion"] else "no criterion")
+    print(f"{record['steps']:,} steps in {record['seconds']:.1f} s; {solved}")
+    names = list(record["trivial"])
+    print(f"{'':<22}" + "".join(f"{name:>20}" for name in names))
+    for split, numbers in record["metrics"].items():
+        print(f"{'held out, ' + split:<22}" + "".join(f"{numbers[name]:>20.4f}" for name in names))
+    print(f"{'always the same answer':<22}" + "".join(f"{record['trivial'][name]:>20.4f}" for name in names))
+
+
+def draw(experiment, state, folder):
+    """The figure of its course."""
+    if state.step:
+        title = f"{experiment.cell} with {experiment.n_hidden} units on {experiment.task}"
+        trivial = {name: (float(value), "the best answer that is always the same")
+                   for name, value in state.task.trivial("validation").items()}
+        save_figure("training_figure", (title, state.history, trivial), folder / FIGURE)

@@ -11,7 +11,7 @@ from contextlib import redirect_stdout
 import numpy as np
 
 from ..cells.cell import Cell
-from ..cells.function import FunctionCell
+from ..function_cell import FunctionCell
 from ..checking.check import gradcheck
 from ..checking.diagnosis import KINDS
 from ..unrolling import unroll

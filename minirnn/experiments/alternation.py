@@ -91,6 +91,6 @@ def lemma1(*, seed=0, lengths=TRAINED_AT, cells=("rwa", "rda", "lstm"), multiple
     starts = [trial.model.cells[0] for trial in trials if (trial.task, trial.cell) == ("alternate", "rwa")]
     fitted = fitted_unit(starts[0], c) if starts else None
     if fitted:
-        say(f"an RWA unit that learned to hold ±{c:g}: its attention grows by {fitted['measured']:.4f} a step, the lemma "
-            f"asks its values for {fitted['exact']:.4f}, the published bound is {fitted['bound']:.4f}")
+        say(f"an RWA unit that learned to hold ±{c:g}: its attention grows by {fitted['measured']:.4f} a step; given its "
+            f"values, the lemma requires {fitted['exact']:.4f}, and the published bound is {fitted['bound']:.4f}")
     return Lemma1(trials, growth, hand_set, fitted, seed, time.perf_counter() - began)

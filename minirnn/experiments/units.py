@@ -60,8 +60,8 @@ def fit_unit(cell, c=0.5, *, n_steps=30, settle=4, steps=4000, lr=0.003, toleran
         cell: an `RWA` that reads one feature. It is not changed.
         c: the amplitude, in (0, 1).
         n_steps: T.
-        settle: the first so many steps are not asked for. (The first step leaves the average at z_1, so a unit that is to be
-            at −c there learns a z of just that size. A value so close to the target makes all later steps dear.)
+        settle: the loss ignores the first `settle` steps. (After the first step the average is z_1. A unit that had to be at
+            −c there would learn a z of just that size, and a value so close to the target makes all later steps costly.)
         steps: the largest number of updates, by Adam.
         lr: its learning rate.
         tolerance: stop when no step is further than this from the target.

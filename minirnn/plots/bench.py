@@ -1,4 +1,4 @@
-"""Time and memory: against T, B and H, and up to a hundred thousand steps."""
+"""Time and memory against T, B and H, and up to 100,000 steps."""
 
 import numpy as np
 
@@ -8,14 +8,14 @@ FLOOR_LINE = {"linewidth": 0.9, "alpha": 0.7}
 
 
 def bench_figure(data):
-    """Time against T, B and H, with the floor.
+    """Time against T, B and H, together with the floor.
 
     Args:
-        data: (size, what `sweep` returned): the size around which T, B and H were changed.
+        data: (size, points): the size around which T, B and H were varied, and what `bench.sweep` returned.
     """
     size, points = data
     fig = figure(11.5, 4.6)
-    fig.suptitle("What a run forward and backward takes, beside its matrix products alone", fontsize=12.5, x=0.01, ha="left",
+    fig.suptitle("Time of a run forward and backward, and of its matrix products alone", fontsize=12.5, x=0.01, ha="left",
                  weight="bold")
     panels = fig.subplots(1, 3, sharey=True)
     words = {"T": "T, steps", "B": "B, columns (sequences at once)", "H": "H, hidden units"}
@@ -37,9 +37,12 @@ def bench_figure(data):
 
 
 def long_figure(runs):
-    """Time and memory against T, from what `long_runs` returned: whole and in segments, beside what grows in any case."""
+    """Time and memory against T, from what `bench.long_runs` returned: with all steps kept, and in segments.
+
+    A grey band is the memory that no method can avoid: Python, the inputs, the outputs and their gradients.
+    """
     fig = figure(10.5, 4.4)
-    fig.suptitle("A hundred thousand steps: what they take, kept as a whole and in segments of √T steps", fontsize=12.5, x=0.01,
+    fig.suptitle("100,000 steps: time and memory, with all steps kept and in segments of √T steps", fontsize=12.5, x=0.01,
                  ha="left", weight="bold")
     time_axes, memory_axes = fig.subplots(1, 2)
     for name in dict.fromkeys(run["cell"] for run in runs):
@@ -67,7 +70,7 @@ def long_figure(runs):
                          label="Python, NumPy, inputs, outputs\nand their gradients")
         memory_axes.legend(memory_axes.lines[-1:], [memory_axes.lines[-1].get_label()], frameon=False, fontsize=9, loc="upper left")
     for axes, title, label in ((time_axes, "Time grows with T", "forward + backward (s)"),
-                               (memory_axes, "Memory: only what must", "most memory of the process (MB)")):
+                               (memory_axes, "Memory in segments: close to the least", "most memory of the process (MB)")):
         axes.set_xscale("log")
         axes.margins(x=0.14)
         axes.set_yscale("log" if np.isfinite(np.concatenate([line.get_ydata() for line in axes.lines])).any() else "linear")

@@ -1,8 +1,8 @@
-"""Figures. matplotlib is imported here, and only when one is drawn.
+"""What all figures share: one style per cell, sizes, saving.
 
-Every function returns a matplotlib `Figure`, which a notebook shows and `save` writes. A cell has the same colour, line
-and marker in every figure, chosen so that they can be told apart with any kind of colour vision and in grey (colours from
-Okabe & Ito 2008, "Color Universal Design").
+matplotlib is loaded only when a figure is drawn. A cell has the same colour, line and marker in every figure, chosen so that
+cells can be told apart with any kind of colour vision and in grey print (colours from Okabe & Ito 2008, "Color Universal
+Design").
 """
 
 import importlib
@@ -26,13 +26,13 @@ OTHER = ("#777777", (0, (8, 2)), "*")
 ROLES = {                       # what a quantity of a step is -> its colour, dark enough to be read as text on white
     "input": "#005F99", "state": "#00704F", "gate": "#8F3F75", "value": "#333333", "weight": "#5F5F5F", "gradient": "#B84A00",
 }
-INK, FAINT = "#333333", "#999999"           # the lemma's lines; what is only for orientation
+INK, FAINT = "#333333", "#999999"           # lines from theory; lines for orientation
 
 
 def cell_style(name):
-    """How a cell is drawn, everywhere: a dict of `color`, `linestyle` and `marker` for matplotlib.
+    """How a cell is drawn in every figure: a dict of `color`, `linestyle` and `marker` for matplotlib.
 
-    Variants share the colour of their family (`lstm-np` that of `lstm`); unknown names get grey.
+    Variants share the style of their family (`lstm-np` that of `lstm`); unknown names get grey.
     """
     family = next((family for family in STYLES if str(name).startswith(family)), None)
     return dict(zip(("color", "linestyle", "marker"), STYLES.get(family, OTHER)))
@@ -45,10 +45,10 @@ def line_style(name):
 
 
 def figure(width, height):
-    """An empty `Figure` of so many inches, that leaves no windows behind and lays itself out."""
+    """An empty `Figure` of the given size in inches. It opens no window, and arranges its panels by itself."""
     backend = os.environ.get("MPLBACKEND", "")
     if backend.startswith("module://matplotlib_inline"):
-        importlib.import_module(backend.removeprefix("module://"))      # tells the notebook how to show a figure
+        importlib.import_module(backend.removeprefix("module://"))      # so that the notebook knows how to show a figure
     from matplotlib.figure import Figure
     return Figure(figsize=(width, height), layout="constrained")
 
@@ -81,12 +81,8 @@ def tidy(axes, title=None, xlabel=None, ylabel=None):
 
 
 def running_mean(values, width):
-    """The mean of every `width` values in a row, and where the middle of each is, counted from 1."""
+    """The means of `width` values in a row, after the positions of their middles, counted from 1."""
     values = np.asarray(values, float)
     width = min(width, len(values))
     means = np.convolve(values, np.full(width, 1 / width), mode="valid")
     return np.arange(len(means)) + (width + 1) / 2, means
-
-
-# ---- training --------------------------------------------------------------------------------------------------------
-

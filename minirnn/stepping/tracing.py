@@ -14,8 +14,8 @@ import sys
 
 import numpy as np
 
-from ..cells.function import FunctionCell
-from .graph import ARITHMETIC, FUNCTIONS, Graph, Value, apply, combine, constant, leaf
+from ..function_cell import FunctionCell
+from .graph import FUNCTIONS, Graph, Value, apply, combine, constant, leaf
 
 OPS = {np.add: "+", np.subtract: "−", np.multiply: "⊙", np.divide: "/", np.matmul: "matmul"}
 UNARY = {np.tanh: "tanh", np.exp: "exp", np.log: "log", np.log1p: "log1p", np.expm1: "expm1", np.sqrt: "sqrt", np.sin: "sin",

@@ -19,6 +19,8 @@ class Addition(Task):
 
     source = "Hochreiter & Schmidhuber 1997; as in Ostmeyer & Cowell 2017 and in Li et al. 2018 (halves)"
     n_in, n_out, targets = 2, 1, "numbers"
+    input_names, output_names = ("number", "marked"), ("sum",)
+    to_show = {"length": 12}
     criterion = "loss < 0.001"
 
     def __init__(self, length=100, markers="anywhere"):

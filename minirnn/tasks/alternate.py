@@ -14,6 +14,8 @@ class Alternate(Task):
 
     source = "Maginnis & Richemond 2017, section 4: the sequence of Lemma 1"
     n_in, n_out, targets = 1, 1, "bits"
+    input_names, output_names = ("constant",), ("sign is +",)
+    to_show = {"length": 12}
     criterion = "loss < 0.001"
 
     def __init__(self, length=60):

@@ -17,10 +17,12 @@ class CopyTask(Task):
 
     targets, unit = "classes", "bits"
 
-    def _prepare(self, n_copied, symbols):
+    def prepare(self, n_copied, symbols):
         self.n_copied, self.symbols = checks.positive_integer("n_copied", n_copied), checks.positive_integer("symbols", symbols)
         self.n_in, self.n_out = self.symbols + 2, self.symbols + 1
         self.blank, self.request = self.symbols, self.symbols + 1
+        names = [chr(ord("A") + code) if self.symbols <= 26 else str(code) for code in range(self.symbols)]
+        self.input_names, self.output_names = (*names, "·", "?"), (*names, "·")
 
     def _inputs(self, codes):
         """(T, B) integers -> (T, n_in, B) float32, 1 at the code."""
@@ -40,7 +42,7 @@ class CopyTask(Task):
 
 
 class Copy(CopyTask):
-    """Ten symbols, then blanks; at a random later step comes a request, and the symbols are to be said in their order.
+    """Some symbols, then blanks; at a random later step comes a request, and the symbols are to be said in their order.
 
     The sequence has length + 2 S steps, with S = n_copied. The request comes at one of the steps S + 1 to S + length, and the
     S steps after it are the answer; everywhere else the answer is the blank.
@@ -53,10 +55,11 @@ class Copy(CopyTask):
 
     source = "Ostmeyer & Cowell 2017, section 4.3 (variable copy problem); Maginnis & Richemond 2017, section 6.3"
     criterion = "accuracy > 0.999"
+    to_show = {"length": 20, "n_copied": 5}
 
     def __init__(self, length=100, n_copied=10, symbols=8):
         self.length = checks.positive_integer("length", length)
-        self._prepare(n_copied, symbols)
+        self.prepare(n_copied, symbols)
 
     def batch(self, rng, batch_size):
         S, B = self.n_copied, checks.positive_integer("batch_size", batch_size)
@@ -84,10 +87,11 @@ class MultiCopy(CopyTask):
 
     source = "Maginnis & Richemond 2017, section 6.4"
     criterion = "accuracy > 0.99"
+    to_show = {"length": 33, "n_copied": 4}
 
     def __init__(self, length=300, n_copied=5, symbols=8):
         self.length = checks.positive_integer("length", length)
-        self._prepare(n_copied, symbols)
+        self.prepare(n_copied, symbols)
         if self.length < 2 * self.n_copied + 2:
             raise ValueError(f"length is {length}, expected at least {2 * self.n_copied + 2}: one copy of {self.n_copied} "
                              f"symbols takes so many steps")

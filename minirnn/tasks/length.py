@@ -18,6 +18,8 @@ class Length(Task):
 
     source = "Ostmeyer & Cowell 2017, section 4.2 (classifying by sequence length)"
     n_in, n_out, targets, unit = 1, 1, "bits", "bits"
+    input_names, output_names = ("noise",), ("longer than T/2",)
+    to_show = {"length": 16}
     criterion = "accuracy >= 1"
     n_evaluation = 100              # as many as a batch of the papers: of more, some are too close to T/2 for any network
 

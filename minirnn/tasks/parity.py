@@ -11,6 +11,8 @@ class Parity(Task):
 
     source = "Maginnis & Richemond 2017, section 4: with random bits in place of a constant"
     n_in, n_out, targets = 1, 1, "bits"
+    input_names, output_names = ("bit",), ("odd so far",)
+    to_show = {"length": 16}
     criterion = "loss < 0.001"
 
     def __init__(self, length=20):

@@ -20,9 +20,13 @@ What follows from the kind of its targets, the loss and the metrics, need not be
 wrong with a task; `train` asks it first.
 """
 
+import copy
 import inspect
 import math
+import traceback
 import types
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +37,7 @@ from ..losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_en
 LOSSES = {"numbers": mean_squared_error, "bits": sigmoid_cross_entropy, "classes": softmax_cross_entropy}
 SPLITS = {"validation": 1, "test": 2}           # split -> which stream of random numbers its sequences come from
 HELD_OUT = 20170528                             # the seed of both: other than that of any training
+LOT = 100                                       # how many of them are drawn together
 
 
 class Batch(NamedTuple):
@@ -62,6 +67,11 @@ class Batch(NamedTuple):
         weights = np.zeros((n_steps, batch), np.float32)
         weights[last, np.arange(batch)] = 1
         return cls(xs, np.broadcast_to(answers, (n_steps, *answers.shape)), weights)
+
+    def only(self, which):
+        """Some of its sequences: `which` is a slice or an array of integers."""
+        xs, targets, weights = (a if a is None else a[..., which] for a in self[:3])
+        return Batch(xs, targets, weights, self.carry)
 
 
 class Criterion(NamedTuple):
@@ -110,6 +120,9 @@ class Task:
         unit: what the loss is told in: "" as it is computed (cross-entropies are then in nats), or "bits".
         criterion: when the task counts as solved, in the words of its source: see `Criterion`. None: never.
         n_evaluation: how many held-out sequences `evaluation` gives.
+        input_names, output_names: what the features of the input (or the symbols) and the outputs (or the classes) are called
+            where a sequence is shown; None for their numbers.
+        to_show: options with which a sequence is short enough to be looked at; see `showing.py`.
         source: where the task is from.
     """
 
@@ -120,6 +133,8 @@ class Task:
     unit = ""
     criterion = None
     n_evaluation = 500
+    input_names = output_names = None
+    to_show = {}
 
     def __new__(cls, *given, **options):
         task = super().__new__(cls)
@@ -152,12 +167,17 @@ class Task:
             yield self.batch(rng, batch_size)
 
     def evaluation(self, split="validation", batch_size=100):
-        """The held-out batches of a split, "validation" or "test": always the same, whatever was trained on."""
-        stream = checks.lookup("split", split, SPLITS)
-        rng, left = np.random.default_rng([HELD_OUT, stream]), self.n_evaluation
-        while left > 0:
-            yield self.batch(rng, min(batch_size, left))
-            left -= batch_size
+        """The held-out batches of a split, "validation" or "test": always the same sequences, whatever was trained on.
+
+        They have up to `batch_size` sequences, which changes nothing but how many are looked at together.
+        """
+        stream, batch_size = checks.lookup("split", split, SPLITS), checks.positive_integer("batch_size", batch_size)
+        rng = np.random.default_rng([HELD_OUT, stream])
+        for first in range(0, self.n_evaluation, LOT):
+            drawn = self.batch(rng, min(LOT, self.n_evaluation - first))
+            n = _positions(drawn)[1]
+            for start in range(0, n, batch_size):
+                yield drawn if n <= batch_size else drawn.only(slice(start, start + batch_size))
 
     # ---- how well it is done -----------------------------------------------------------------------------------------
 
@@ -202,6 +222,14 @@ class Task:
         return score(self, ((np.broadcast_to(answer, (len(batch.xs), self.n_out, _positions(batch)[1])), batch)
                             for batch in batches))
 
+    def picture(self, xs):
+        """The picture that one sequence (T, D) is, a (rows, columns) array from 0 to 1; None if it is none."""
+        return None
+
+    def report(self, model):
+        """What else there is to say of a trained model, as text: nothing, for most tasks."""
+        return ""
+
 
 def _positions(batch):
     return len(batch.xs), np.shape(batch.xs)[-1]
@@ -220,13 +248,18 @@ def score(task, answered):
     return {name: math.sqrt(value / weight) if name.startswith("rms") else value / weight for name, value in totals.items()}
 
 
+# ---- what is wrong with a task ---------------------------------------------------------------------------------------
+
 def check_task(task):
     """Say in one sentence what is wrong with a task, by drawing two sequences of it.
 
     Raises:
-        TypeError, ValueError: the first thing that is not as `Task` and `Batch` describe it.
+        TypeError, ValueError: the first thing that is not as `Task` and `Batch` describe it. If the task's own code raised
+            an error, the sentence says which and where, and that error is the new one's `__cause__`.
     """
     name = type(task).__name__
+    if isinstance(task, type) and issubclass(task, Task):
+        raise TypeError(f"task is the class {task.__name__}, expected a task made of it: {task.__name__}()")
     if not isinstance(task, Task):
         raise TypeError(f"task is {'a ' + name if task is not None else 'None'}, expected a Task (see make_task)")
     for attribute in ("n_in", "n_out"):
@@ -234,6 +267,8 @@ def check_task(task):
             raise TypeError(f"{name} has no {attribute}, expected a positive integer: the "
                             f"{'features of the input' if attribute == 'n_in' else 'outputs'} at every step")
         checks.positive_integer(f"{name}.{attribute}", getattr(task, attribute))
+    if task.n_symbols is not None:
+        checks.positive_integer(f"{name}.n_symbols", task.n_symbols)
     if task.targets is not None and task.targets not in LOSSES:
         raise ValueError(f"{name}.targets is {task.targets!r}, expected one of {', '.join(LOSSES)}")
     if task.loss is None:
@@ -241,13 +276,19 @@ def check_task(task):
                         f"{', '.join(map(repr, LOSSES))}, from which the loss follows")
     if not callable(task.loss):
         raise TypeError(f"{name}.loss is {task.loss!r}, expected a function loss(outputs, targets, weights)")
-    batch = task.batch(np.random.default_rng(0), 2)
+    criterion, task = Criterion.of(task.criterion), copy.copy(task)     # a copy: looking at a task leaves no trace in it
+    _check_arguments(f"{name}.batch", task.batch, "rng", "batch_size")
+    with errors_told(f"{name}.batch", _file_of(task)):
+        batch = task.batch(np.random.default_rng(0), 2)
     check_batch(task, batch)
-    Criterion.of(task.criterion)
+    if _positions(batch)[1] != 2:
+        raise ValueError(f"{name}.batch returned {_positions(batch)[1]} sequences, expected batch_size, 2: the last axis of xs")
+    _check_numbers(task, batch)
+    _check_scoring(task, batch, criterion)
 
 
 def check_batch(task, batch):
-    """Say in one sentence what is wrong with a batch of a task; TypeError or ValueError."""
+    """Say in one sentence what is wrong with the shapes and dtypes of a batch of a task; TypeError or ValueError."""
     name = f"{type(task).__name__}.batch"
     if not isinstance(batch, Batch):
         described = f"a tuple of {len(batch)}" if isinstance(batch, tuple) else f"a {type(batch).__name__}"
@@ -263,6 +304,8 @@ def check_batch(task, batch):
         raise ValueError(f"{name} returned xs of shape {xs.shape} as {xs.dtype}, expected (T, batch) integers: the task has "
                          f"n_symbols")
     n_steps, size = len(xs), xs.shape[-1]
+    if not xs.size:
+        raise ValueError(f"{name} returned xs of shape {xs.shape}, expected at least one step and one sequence")
     classes = task.targets == "classes"
     expected = (n_steps, size) if classes else (n_steps, task.n_out, size)
     if targets.shape != expected:
@@ -276,7 +319,107 @@ def check_batch(task, batch):
         raise TypeError(f"{name} returned targets as {targets.dtype}, expected integers: the index of the right class")
     if not classes and targets.dtype.kind != "f":
         raise TypeError(f"{name} returned targets as {targets.dtype}, expected floating point numbers (float32)")
-    if task.targets == "bits" and ((targets < 0) | (targets > 1)).any():
-        raise ValueError(f"{name} returned targets from {targets.min():g} to {targets.max():g}, expected bits, 0 or 1")
     if batch.weights is not None and np.shape(batch.weights) != (n_steps, size):
         raise ValueError(f"{name} returned weights of shape {np.shape(batch.weights)}, expected {(n_steps, size)} (T, batch)")
+
+
+def _check_numbers(task, batch):
+    """ValueError for numbers that cannot be: NaN, symbols and classes that do not exist, bits other than 0 and 1."""
+    name = f"{type(task).__name__}.batch"
+    for part, array in (("xs", batch.xs), ("targets", batch.targets), ("weights", batch.weights)):
+        if array is not None and not np.isfinite(array).all():
+            raise ValueError(f"{name} returned {part} with NaN or infinity, expected finite numbers")
+    for part, array, n, count in (("xs", batch.xs, task.n_symbols, "n_symbols"),
+                                  ("targets", batch.targets, task.n_out if task.targets == "classes" else None, "n_out")):
+        if n is not None and (np.min(array) < 0 or np.max(array) >= n):
+            raise ValueError(f"{name} returned {part} from {np.min(array)} to {np.max(array)}, expected 0 to {n - 1}: "
+                             f"{count} is {n}")
+    if task.targets == "bits" and (np.min(batch.targets) < 0 or np.max(batch.targets) > 1):
+        raise ValueError(f"{name} returned targets from {np.min(batch.targets):g} to {np.max(batch.targets):g}, expected "
+                         f"bits, 0 or 1")
+    if batch.weights is not None and (np.min(batch.weights) < 0 or not np.any(batch.weights)):
+        raise ValueError(f"{name} returned weights from {np.min(batch.weights):g} to {np.max(batch.weights):g}, expected none "
+                         f"below 0, and some above")
+
+
+def _check_scoring(task, batch, criterion):
+    """Whether loss and metrics can be computed, and the criterion be judged by them."""
+    name, (n_steps, size) = type(task).__name__, _positions(batch)
+    outputs = np.zeros((n_steps, task.n_out, size), np.float32)
+    _check_arguments(f"{name}.loss", task.loss, "outputs", "targets", "weights")
+    with errors_told(f"{name}.loss", _file_of(task)):
+        found = task.loss(outputs, batch.targets, batch.weights)
+    if not isinstance(found, tuple) or len(found) != 2 or np.shape(found[0]) or np.shape(found[1]) != outputs.shape:
+        raise TypeError(f"{name}.loss returned {_in_short(found)}, expected two things: a number, and the gradient with "
+                        f"respect to outputs, {outputs.shape}")
+    with errors_told(f"{name}.metrics", _file_of(task)):
+        metrics = task.metrics(outputs, batch)
+    if not isinstance(metrics, dict):
+        raise TypeError(f"{name}.metrics returned {_in_short(metrics)}, expected a dict from name to number")
+    if criterion and criterion.metric not in {"loss", *metrics}:
+        raise ValueError(f"{name}.criterion is {str(criterion)!r}, expected one of loss, {', '.join(metrics)}")
+
+
+def _in_short(found):
+    if isinstance(found, tuple):
+        return f"({', '.join(_in_short(one) for one in found[:3])})"
+    return f"an array {np.shape(found)}" if np.ndim(found) else f"{found!r:.40}"
+
+
+def _check_arguments(name, function, *expected):
+    """TypeError if a method cannot be called with so many arguments."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:                                          # something that does not tell what it takes
+        return
+    try:
+        signature.bind(*expected)
+    except TypeError:
+        raise TypeError(f"{name} takes {signature}, expected ({', '.join(expected)})") from None
+
+
+@contextmanager
+def errors_told(what, file, *through):
+    """Within the `with` block, an error becomes a ValueError that says what was done and where in a file the error arose.
+
+    Args:
+        what: what is under way, as in "Delay.batch".
+        file: the path of the user's file, or None.
+        through: classes of errors that are no mistake of the file, and come through as they are.
+    """
+    try:
+        yield
+    except through:
+        raise
+    except NotImplementedError as error:
+        raise TypeError(str(error) or f"{what} is not written yet") from error
+    except Exception as error:
+        if isinstance(error, SyntaxError):
+            where, line, said = error.filename, error.lineno, error.msg
+        else:
+            frames = traceback.extract_tb(error.__traceback__)
+            last = ([frame for frame in frames if file and frame.filename == str(file)] or frames)[-1]
+            where, line, said = last.filename, last.lineno, str(error)
+        raise ValueError(f"{what} raises {type(error).__name__}: {' '.join(said.split())} ({Path(where or '?').name}, line "
+                         f"{line})") from error
+
+
+def _file_of(task):
+    return getattr(inspect.getmodule(type(task)), "__file__", None)
+
+
+def notes_on(task):
+    """What is no mistake but may not be meant: a list of sentences. For a task that `check_task` has accepted."""
+    name, found = f"{type(task).__name__}.batch", []
+    first, again, other = (task.batch(np.random.default_rng(seed), 2) for seed in (0, 0, 1))
+    if not _same(first, again):
+        found.append(f"{name} draws random numbers elsewhere than from rng: no training can be repeated")
+    elif _same(first, other):
+        found.append(f"{name} does not use rng: all its batches are the same")
+    if task.n_symbols is None and first.xs.dtype != np.float32:
+        found.append(f"{name} returns xs as {first.xs.dtype}: models compute in float32")
+    return found
+
+
+def _same(one, two):
+    return np.array_equal(one.xs, two.xs) and np.array_equal(one.targets, two.targets)

@@ -6,19 +6,19 @@ changes the learning rate, `interrupting.py` finishes the step that is under way
 """
 
 from .checkpoint import load, load_state, save_state
+from .comparing import Comparison, read_curve, run_all
 from .experiment import Experiment
-from .folder import run_experiment
+from .folder import read_record, run_experiment
 from .history import History
 from .loop import resume, train
 from .making import make_model
-from .progress import Progress
-from .saving import save_training
 from .presets import FIVE, PRESETS, preset
+from .progress import Progress
 from .schedules import Schedule
 from .state import Settings, TrainState, evaluate
 
 __all__ = [
-    "FIVE", "PRESETS", "Experiment", "History", "Progress", "Schedule", "Settings", "TrainState", "evaluate", "load", "load_state",
-    "make_model", "preset", "resume", "run_experiment",
-    "save_state", "save_training", "train",
+    "FIVE", "PRESETS", "Comparison", "Experiment", "History", "Progress", "Schedule", "Settings", "TrainState", "evaluate",
+    "load", "load_state", "make_model", "preset", "read_curve", "read_record", "resume", "run_all", "run_experiment",
+    "save_state", "train",
 ]

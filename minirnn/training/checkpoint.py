@@ -4,6 +4,9 @@ The file holds arrays and one text, `about`, which is JSON in bytes: nothing in 
 the older one when it is whole, so whoever is killed while writing loses only what happened since the last.
 """
 
+import math
+import os
+
 import numpy as np
 
 from ..about import MODEL, TRAINING, about_array, expected_about, read_about
@@ -11,7 +14,8 @@ from ..architecture import architecture_of
 from ..arrays import read_arrays, read_headers, write_arrays
 from ..model import Model
 from ..optim import OPTIMIZERS
-from ..tasks import TASKS, make_task
+from ..tasks import TASKS
+from .experiment import task_of
 from .history import History
 from .state import Settings, TrainState
 
@@ -63,8 +67,10 @@ def load_state(path, task=None):
     about = read_about(path, TRAINING)
     try:
         return _loaded(path, about, task)
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError(f"{path} is damaged: its description does not fit together ({type(error).__name__}: {error})") from None
+    except ValueError as error:
+        raise (error if str(path) in str(error) else ValueError(f"{path} is damaged: {error}")) from None
 
 
 def load(path):
@@ -80,13 +86,33 @@ def load(path):
     if about.get("architecture") is None:
         raise ValueError(f"{path} is of a model with parts of its own, which cannot be made from a file: make it, and use "
                          f"model.load(path)")
-    model = Model.built(about["architecture"])
+    model = rebuilt(path, about["architecture"])
     model.load(path)
     return model
 
 
+def rebuilt(path, architecture):
+    """A model like the one in a file, if the file has as many numbers as it says: a damaged one may speak of millions of units.
+
+    Raises:
+        ValueError: it has not, or the architecture is none.
+    """
+    there = sum(math.prod(header.shape) for name, header in read_headers(path).items() if name != "about")
+    try:
+        least = sum(cell["n_in"] * cell["n_hidden"] for cell in architecture["cells"])
+    except (KeyError, TypeError):
+        least = 0                                               # `built` says what is wrong
+    if least > there or there > os.path.getsize(path):
+        raise ValueError(f"{path} is damaged: it speaks of {least:,} weights and holds {there:,} numbers in "
+                         f"{os.path.getsize(path):,} bytes")
+    try:
+        return Model.built(architecture)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+
+
 def _loaded(path, about, task):
-    model = Model.built(about["architecture"])
+    model = rebuilt(path, about["architecture"])
     task = task if task is not None else _task(path, about["task"])
     kind = OPTIMIZERS[about["optimizer"].pop("name")]
     state = TrainState(model, task, Settings(**about["settings"]), optimizer=kind(**about["optimizer"]))
@@ -134,12 +160,14 @@ def checked_generator(name):
 
 
 def described_task(task):
-    """A task by its name and options, or None if it is somebody's own."""
+    """A task by its name and options (or its place in a file), or None if it is somebody's own."""
     names = {kind: name for name, kind in TASKS.items()}
+    if hasattr(task, "made_from"):
+        return dict(zip(("name", "options"), task.made_from))
     return {"name": names[type(task)], "options": task.made_with} if type(task) in names else None
 
 
 def _task(path, described):
     if described is None:
         raise ValueError(f"{path} is of a training on a task of somebody's own: give it as task=")
-    return make_task(described["name"], **described["options"])
+    return task_of(described["name"], described["options"])

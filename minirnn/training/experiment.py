@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import checks
 from ..cells import CELLS
-from ..tasks import TASKS, make_task
+from ..tasks import TASKS, Task, load_task, make_task
 from .making import make_model
 from .state import Settings, TrainState
 
@@ -48,7 +48,8 @@ class Experiment:
     last_cell_options: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        checks.lookup("task", self.task, TASKS)
+        if not is_place(self.task):
+            checks.lookup("task", self.task, TASKS)
         checks.lookup("cell", self.cell, CELLS)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ValueError(f"seed is {self.seed!r}, expected an integer of at least 0")
@@ -70,19 +71,33 @@ class Experiment:
     @property
     def name(self):
         """A short name for files, as in "multicopy-rda-0"."""
-        return f"{self.task}-{self.cell}-{self.seed}"
+        return f"{self.task.rpartition(':')[2]}-{self.cell}-{self.seed}"
 
     def settings(self, task=None):
         """The `Settings` of its training."""
-        until = (task or TASKS[self.task]).criterion if self.until == "task" else self.until
+        until = (task or TASKS.get(self.task, Task)).criterion if self.until == "task" else self.until
         return Settings(self.steps, self.batch, self.clip, self.clip_norm, until, self.evaluate_every, self.patience,
                         self.keep_best, self.weight_decay, self.schedule)
 
     def start(self):
         """The `TrainState` that it begins with: a new model, and the data of its seed."""
-        task = make_task(self.task, **self.task_options)
+        task = task_of(self.task, self.task_options)
         model = make_model(task, self.cell, self.n_hidden, n_layers=self.n_layers, n_dims=self.n_dims, residual=self.residual,
                            normalise=self.normalise, dropout=self.dropout, rng=self.seed, dtype=self.dtype,
                            last=self.last_cell_options, **self.cell_options)
         return TrainState(model, task, self.settings(task), optimizer=self.optimizer, lr=self.lr,
                           rng=np.random.default_rng([self.seed, 1]))
+
+
+def is_place(name):
+    """Whether this names a task in a file of somebody's own, as in "mytask.py:MyTask"."""
+    return isinstance(name, str) and name not in TASKS and (":" in name or name.endswith(".py"))
+
+
+def task_of(name, options):
+    """A task by its name in `TASKS`, or by its place in a file; see `make_task` and `load_task`."""
+    if not is_place(name):
+        return make_task(name, **options)
+    task = load_task(name, **options)
+    task.made_from = name, options
+    return task

@@ -51,7 +51,8 @@ def run_experiment(experiment, folder, *, resume=False, callback=None, every=60.
         ValueError: it holds a run of other settings, or files that are damaged.
         BlockingIOError: another process is running in this folder.
         OSError: the folder cannot be written to.
-        KeyboardInterrupt: the run was interrupted; its checkpoint is there.
+        KeyboardInterrupt: the run was interrupted; its checkpoint is there, and the error's `signal` is that of the
+            interruption.
     """
     folder = Path(folder)
     check_writable(folder, EXPERIMENT, CHECKPOINT, RECORD, CURVE, MODEL)
@@ -73,7 +74,11 @@ def run_experiment(experiment, folder, *, resume=False, callback=None, every=60.
             write_json(folder / EXPERIMENT, experiment.as_dict())
         history = go_on(state, callback=callback, keep=Keeper(folder / CHECKPOINT, every))
         if history.interrupted:
-            raise KeyboardInterrupt(f"{experiment.name} was interrupted after {state.step} steps; {folder} keeps all of it")
+            state.model.save(folder / MODEL)
+            write_curve(history, folder / CURVE)
+            stopped = KeyboardInterrupt(f"{experiment.name} was interrupted after {state.step} steps; {folder} keeps all of it")
+            stopped.signal = history.signal
+            raise stopped
         return write_results(experiment, state, folder)
 
 

@@ -223,6 +223,8 @@ def test_a_learned_state_is_the_start_of_every_column():
     (lambda: minirnn.make_cell("lstm", 2, 0), ValueError, "n_hidden is 0"),
     (lambda: minirnn.make_cell("lstm", 2, 3.5), TypeError, "n_hidden is 3.5"),
     (lambda: minirnn.make_cell("lstm", 2, 3, dtype="float16"), ValueError, "float16.*float32, float64"),
+    (lambda: minirnn.make_cell("lstm", 2, 3, dtype=None), ValueError, "dtype is None, expected one of float32"),
+    (lambda: minirnn.make_cell("lstm", 2, 3, dtype="f4,,"), ValueError, "dtype is 'f4,,', expected one of float32"),
     (lambda: minirnn.make_cell("lstm", 2, 3, rng="seed"), TypeError, "rng is 'seed'"),
     (lambda: minirnn.make_cell("lstm", 2, 3, rng=-1), TypeError, "rng is -1"),
     (lambda: minirnn.make_cell("lstm", 2, 3, learned_state="yes"), TypeError, "learned_state is 'yes'"),

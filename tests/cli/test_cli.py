@@ -106,7 +106,7 @@ def test_gradcheck_takes_a_cell_from_the_users_file_and_names_its_mistake(tmp_pa
 @pytest.mark.parametrize("content, name, words", [
     (MY_CELL, "Raises", "mycell.py, line 24, in step: RuntimeError: not today"),
     (MY_CELL, "AsksInVain", "line 28, in step_backward: step_backward reads memo.gate, which step did not note: it noted nothing"),
-    (MY_CELL, "ReturnsTooLittle", "step_backward returned a tuple of 0 as dold, expected a tuple of 1: (dh)"),
+    (MY_CELL, "ReturnsTooLittle", "step_backward returned a tuple of 0 as dold, expected a tuple of 1: (dh,)"),
     (MY_CELL, "Other", "has no 'Other', but it has MyCell, Wrong, Raises, AsksInVain, ReturnsTooLittle, RaisesFrom"),
     (MY_CELL, "RaisesFrom", "mycell.py, line 39, in step: RuntimeError: no h"),
     ("import nonsense_that_is_not_there", "X", "mycell.py, line 1: ModuleNotFoundError: No module named 'nonsense_that"),
@@ -143,37 +143,81 @@ def test_one_cell_is_shown_with_equations_shapes_and_state(capsys):
 
 def test_train_writes_weights_numbers_and_a_figure(tmp_path, capsys):
     assert cli.main(["train", "parity", "--cell", "rda", "--option", "attention=sigmoid", "--hidden", "8", "--steps", "30",
-                     "--length", "6", "--out", str(tmp_path)]) == 0
-    written = json.loads((tmp_path / "training.json").read_text())
-    assert written["steps"] == len(written["losses"]) == 30
-    assert written["settings"]["options"] == {"attention": "sigmoid"}
-    assert (tmp_path / "training.png").read_bytes()[:4] == b"\x89PNG"
-    model = minirnn.make_model(minirnn.make_task("parity"), "rda", 8, attention="sigmoid")
-    model.load(tmp_path / "model.npz")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.npz", "training.json", "training.png"]
-    assert "on fresh sequences: loss" in capsys.readouterr().out
+                     "--length", "6", "--out", str(tmp_path / "run")]) == 0
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert record["steps"] == 30 and record["solved_at"] is None
+    assert record["experiment"]["cell_options"] == {"attention": "sigmoid"}
+    assert record["experiment"]["task_options"] == {"length": 6}
+    assert (tmp_path / "run" / "training.png").read_bytes()[:4] == b"\x89PNG"
+    model = minirnn.load(tmp_path / "run" / "model.npz")
+    assert type(model.cells[0]).__name__ == "RDA" and model.cells[0].attention == "sigmoid"
+    said = capsys.readouterr().out
+    assert "held out, test" in said and "always the same answer" in said and "not solved (loss < 0.001)" in said
 
 
 def test_train_reads_a_text_of_the_users(tmp_path, capsys):
     text = tmp_path / "mine.txt"
     text.write_text("to be or not to be, that is the question. " * 50, encoding="utf-8")
-    assert cli.main(["train", "text", "--file", str(text), "--hidden", "8", "--steps", "20", "--out", str(tmp_path)]) == 0
-    assert "bits per character: validation" in capsys.readouterr().out
+    assert cli.main(["train", "text", "--task-option", f"path={text}", "--hidden", "8", "--steps", "20",
+                     "--out", str(tmp_path / "run")]) == 0
+    said = capsys.readouterr().out
+    assert "bits per character" in said and "it writes:" in said
+
+
+def test_a_folder_with_a_run_is_never_overwritten(tmp_path, capsys):
+    command = ["train", "parity", "--steps", "3", "--hidden", "4", "--length", "4", "--out", str(tmp_path / "run")]
+    assert cli.main(command) == 0
+    before = (tmp_path / "run" / "record.json").read_bytes()
+    assert cli.main(command) == 2
+    assert "holds a run of parity-lstm-0 already" in capsys.readouterr().err
+    assert (tmp_path / "run" / "record.json").read_bytes() == before
+
+
+def test_a_record_can_be_repeated(tmp_path, capsys):
+    assert cli.main(["train", "parity", "--steps", "12", "--hidden", "4", "--length", "4", "--out", str(tmp_path / "one")]) == 0
+    assert cli.main(["train", "--repeat", str(tmp_path / "one" / "record.json"), "--out", str(tmp_path / "two")]) == 0
+    records = [json.loads((tmp_path / name / "record.json").read_text()) for name in ("one", "two")]
+    for record in records:
+        del record["seconds"], record["versions"]
+    assert records[0] == records[1]
+    assert (tmp_path / "one" / "curve.csv").read_bytes() == (tmp_path / "two" / "curve.csv").read_bytes()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
-def test_an_interrupted_training_is_saved(tmp_path):
-    training = subprocess.Popen([sys.executable, "-m", "minirnn", "train", "parity", "--steps", "1000000", "--hidden", "4",
-                                 "--out", str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(number, status, tmp_path):
+    command = [sys.executable, "-m", "minirnn", "train", "parity", "--steps", "400", "--until", "never", "--hidden", "4",
+               "--length", "5", "--lr", "0.001"]
+    training = subprocess.Popen([*command, "--out", str(tmp_path / "cut")], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert "parameters" in training.stdout.readline() and "step" in training.stdout.readline()
-    time.sleep(0.3)
-    training.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    training.send_signal(number)
     rest = training.communicate(timeout=60)[0]
-    assert training.returncode == 130 and "interrupted after" in rest
-    written = json.loads((tmp_path / "training.json").read_text())
-    assert written["interrupted"] and written["steps"] > 1
-    with np.load(tmp_path / "model.npz") as weights:
-        assert "cell.W_i" in weights.files
+    assert training.returncode == status and "interrupted after" in rest and "--resume" in rest
+    assert minirnn.load(tmp_path / "cut" / "checkpoint.npz").n_params > 0
+    assert not (tmp_path / "cut" / "record.json").exists()
+    done = run("train", "--resume", tmp_path / "cut")
+    assert done.returncode == 0, done.stderr
+    assert run(*command[3:], "--out", tmp_path / "whole").returncode == 0
+    assert (tmp_path / "cut" / "curve.csv").read_bytes() == (tmp_path / "whole" / "curve.csv").read_bytes()
+
+
+def test_compare_makes_a_table_a_figure_and_json(tmp_path, capsys):
+    command = ["compare", "addition", "--cells", "rwa", "gru", "--length", "5", "--hidden", "6", "--steps", "8", "--seeds", "2",
+               "--out", str(tmp_path)]
+    assert cli.main(command) == 0
+    said = capsys.readouterr().out
+    assert "steps until loss < 0.001" in said and "rwa" in said and "always the same answer" in said
+    found = json.loads((tmp_path / "compare.json").read_text())
+    assert [(row["cell"], row["seed"]) for row in found["rows"]] == [("rwa", 0), ("rwa", 1), ("gru", 0), ("gru", 1)]
+    for row in found["rows"]:
+        assert row["steps"] == 8 and row["solved_at"] is None and row["seconds"] >= 0 and "loss" in row["metrics"]
+    assert found["task"] == "addition" and found["versions"]["numpy"] == np.__version__
+    assert (tmp_path / "compare.png").read_bytes()[:4] == b"\x89PNG"
+    assert len((tmp_path / "compare.csv").read_text().splitlines()) == 5
+    assert cli.main(command) == 2 and "already" in capsys.readouterr().err
+    assert cli.main([*command, "--resume", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == found["rows"]
 
 
 @pytest.mark.parametrize("arguments, words", [
@@ -183,19 +227,31 @@ def test_an_interrupted_training_is_saved(tmp_path):
     ("gradcheck nowhere.py:MyCell", "there is no file nowhere.py"),
     ("gradcheck nowhere.py", 'expected "path/to/file.py:Name"'),
     ("cells lstmm", "cell 'lstmm' is unknown"),
-    ("train sorting", "task 'sorting' is unknown, expected one of alternate, parity"),
+    ("train sorting", "task 'sorting' is unknown, expected one of addition, alternate"),
     ("train parity --cell lstmm", "cell 'lstmm' is unknown"),
     ("train parity --hidden -3", "n_hidden is -3"),
     ("train parity --steps 0", "steps is 0"),
     ("train parity --steps many", "invalid int value: 'many'"),
     ("train parity --lr nan", "lr is nan"),
-    ("train parity --seed -1", "rng is -1"),
+    ("train parity --seed -1", "seed is -1"),
     ("train parity --length 0", "length is 0"),
     ("train parity --cell lstm --option attention=exp", "lstm has no option 'attention'"),
     ("train parity --cell rda --option attention=max", "attention is 'max', expected one of exp"),
     ("train parity --option learned_state", "expected NAME=VALUE"),
-    ("train text --file no-such-file.txt", "no-such-file.txt"),
-    ("train parity --file README.md", "parity has no option 'path'"),
+    ("train text --task-option path=no-such-file.txt", "no-such-file.txt"),
+    ("train parity --task-option path=README.md", "parity has no option 'path'"),
+    ("train", "train was given nothing to do, expected one of TASK, --resume DIR and --repeat RECORD"),
+    ("train parity --resume x", "train was given task and resume"),
+    ("train --resume nowhere", "nowhere"),
+    ("train --repeat nowhere.json", "nowhere.json"),
+    ("train parity --preset exam", "invalid choice: 'exam'"),
+    ("train parity --until soon", "the criterion is 'soon', expected a metric, a relation and a number"),
+    ("train parity --schedule sometimes", "schedule is 'sometimes', expected"),
+    ("train parity --until accuracy>=2x", "the criterion is 'accuracy>=2x'"),
+    ("compare parity --seeds 0", "--seeds is 0"),
+    ("compare parity --jobs 0", "--jobs is 0"),
+    ("compare parity --cells lstmm", "cell 'lstmm' is unknown"),
+    ("compare copy --length 0", "length is 0"),
     ("dance", "invalid choice: 'dance'"),
 ])
 def test_bad_input_is_one_sentence_on_stderr_and_status_two(arguments, words, capsys, tmp_path, monkeypatch):
@@ -210,7 +266,7 @@ def test_bad_input_is_one_sentence_on_stderr_and_status_two(arguments, words, ca
 
 
 def test_help_teaches_every_command():
-    for arguments in ([], ["demo"], ["gradcheck"], ["lemma1"], ["train"], ["cells"], ["tasks"]):
+    for arguments in ([], ["demo"], ["gradcheck"], ["lemma1"], ["train"], ["compare"], ["cells"], ["tasks"]):
         done = run(*arguments, "--help")
         assert done.returncode == 0 and "usage: python -m minirnn" in done.stdout
     assert "first steps" in run("--help").stdout

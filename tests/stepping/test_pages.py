@@ -96,7 +96,8 @@ def test_a_file_of_too_many_pages_is_refused_in_words(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("value, text", [(0.0, "0"), (0.5, "0.500"), (-0.0625, "−0.062"), (1234.56, "1234.6"), (2.5e-5, "2.50e−5"),
+@pytest.mark.parametrize("value, text", [(0.0, "0"), (0.5, "0.500"), (-0.0625, "−0.062"), (1234.56, "1234.6"),
+                                         (2.5e-5, "2.50e−5"),
                                          (-1e30, "−1.00e30"), (999.9996, "1000.000")])
 def test_numbers_are_written_alike(value, text):
     assert number(value) == text

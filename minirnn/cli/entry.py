@@ -6,11 +6,11 @@ import textwrap
 
 from .. import __version__
 from ..interrupts import interruptible
-from . import bench, cells, demo, gradcheck, lemma1, step, tasks, train
+from . import bench, cells, compare, demo, gradcheck, lemma1, step, table, tasks, train
 from .common import KEPT, in_words
 from .output import lasting
 
-COMMANDS = (demo, gradcheck, step, lemma1, train, cells, tasks, bench)
+COMMANDS = (demo, gradcheck, step, lemma1, train, compare, table, cells, tasks, bench)
 
 READER_LEFT = 141               # the exit status of whatever is ended because nobody reads it
 

@@ -1,14 +1,15 @@
-"""A cell from two plain functions: for a student's own step and its gradient, checked like any of ours."""
+"""A cell made of two plain functions: a step of your own and its gradient, to be run and checked like any other cell."""
 
 import numpy as np
 
-from .. import checks
-from .cell import Cell, Memo
-from .parameters import Parameters, Stack
+from . import checks
+from .cells.cell import Cell, Memo
+from .cells.parameters import Parameters, Stack
+from .returned import check_array, check_state, described, pair
 
 
 class Gradients(Parameters):
-    """Where step_backward adds its share: `grads["W"] += ...`."""
+    """The gradients that step_backward adds to: `grads["W"] += ...`."""
 
     def __setitem__(self, name, value):
         if value is not self[name]:             # `grads[name] += g` changes the array in place, then comes here with it
@@ -17,14 +18,14 @@ class Gradients(Parameters):
 
 
 class Noted(dict):
-    """What step noted, as step_backward reads it: noted["f"]."""
+    """The memo that step returned, as step_backward reads it: memo["f"]."""
 
     def __missing__(self, name):
         raise KeyError(_not_noted(f'memo["{name}"]', self))
 
 
 class NotedMemo(Memo):
-    """The same, where step returned a Memo: noted.f."""
+    """The same, if step returned a `Memo`: memo.f."""
 
     def __getattr__(self, name):
         if name.startswith("__"):
@@ -36,8 +37,21 @@ def _not_noted(asked, noted):
     return f"step_backward asks for {asked}, which step did not note: it noted {', '.join(noted) or 'nothing'}"
 
 
+def _noted(name, value):
+    """A memo's entry as an array: a tuple of arrays of one shape becomes one with an axis more."""
+    if not isinstance(name, str) or not name.isidentifier():
+        raise TypeError(f"step noted something as {name!r}, expected a name, such as \"gate\"")
+    try:
+        array = np.asarray(value)
+    except ValueError:                                          # arrays of different shapes
+        array = np.empty(0, object)
+    if array.dtype.kind not in "fcbiu":
+        raise TypeError(f"step noted {name} as {described(value)}, expected an array: note each of several under its own name")
+    return array
+
+
 class FunctionCell(Cell):
-    """Your own cell, from a function for one step and a function for its gradient.
+    """Your own cell, made of a function for one step and a function for its gradient.
 
         def step(p, x, old):
             h, = old
@@ -56,21 +70,22 @@ class FunctionCell(Cell):
         print(gradcheck(cell))
 
     Args:
-        step: `step(p, x, old) -> new, memo`. p is a mapping of the parameters, x (D, B), old and new tuples of (H, B)
-            arrays in the order of `state_names`; memo a dict (or a `Memo`) of arrays that step_backward needs.
-        step_backward: `step_backward(p, dnew, x, old, new, memo, grads) -> dx, dold`. It adds to `grads`, which has the
-            names of the parameters, and returns the gradients with respect to x and to old.
+        step: `step(p, x, old) -> new, memo`. p is a mapping of the parameters, and x is (D, B). old and new are tuples of
+            (H, B) arrays in the order of `state_names`. memo is a dict (or a `Memo`) of arrays that step_backward needs.
+        step_backward: `step_backward(p, dnew, x, old, new, memo, grads) -> dx, dold`. dnew is the gradient of the loss with
+            respect to new. The function adds to `grads`, which has the names of the parameters, and returns the
+            gradients with respect to x and to old.
         params: name -> array of floats, of any shape. Copied.
         n_in, n_hidden: D and H.
-        state_names: what is fed back; "h", which the next layer reads, first.
-        dtype: float64, if not said otherwise.
+        state_names: the components of the state; the first is "h", which the next layer reads.
+        dtype: float64 by default.
 
     Raises:
-        TypeError: step or step_backward cannot be called; params is no mapping of float arrays; while running: step or
-            step_backward returned something else than described, or arrays of another dtype, or assigned a gradient.
-        ValueError: state_names does not begin with "h", or an array returned has the wrong shape.
-        KeyError, AttributeError: step_backward asks for something that step did not note.
-        Whatever step and step_backward raise themselves comes through, with a note of the shapes they were given.
+        TypeError: step or step_backward cannot be called, or params is no mapping of float arrays. While running: step or
+            step_backward returns something else than described, or arrays of another dtype, or assigns a gradient.
+        ValueError: state_names does not begin with "h", or a returned array has the wrong shape.
+        KeyError, AttributeError: step_backward asks for something that is not in the memo.
+        Errors that step and step_backward raise themselves are passed on, with a note of the shapes they were given.
     """
 
     source = "your own"
@@ -96,7 +111,7 @@ class FunctionCell(Cell):
         for name, a in self.given.items():
             self.params[name][...] = a
 
-    def _bind(self, params):            # the names are the user's: they become no attributes of the cell
+    def _bind(self, params):            # the names are the user's, so they do not become attributes of the cell
         self.params, self.pending = params, Gradients(params.layout, params.flat.dtype)
 
     def input_terms(self, xs):
@@ -108,17 +123,16 @@ class FunctionCell(Cell):
             returned = step(self.params, wx, old)
         except Exception as error:
             raise self._noting("step", error, {"x": wx, **dict(zip(self.state_names, old))})
-        new, memo = self._pair("step", returned, "new state, memo")
-        self._check_state("step", "the new state", "", new, old[0].shape)
+        new, memo = pair("step", returned, "new state, memo")
+        check_state("step", "the new state", self.state_names, new, old[0].shape, self.dtype)
         self.memo_type = type(memo)
         if memo is None:
             memo = {}
         if isinstance(memo, Memo):
             memo = vars(memo)
         if not isinstance(memo, dict):
-            raise TypeError(f"step returned a {type(memo).__name__} as the memo, expected a dict of arrays")
-        noted = {name: np.asarray(value) for name, value in memo.items()}
-        return new, Memo(**noted, _x=wx)
+            raise TypeError(f"step returned {described(memo)} as the memo, expected a dict of arrays")
+        return new, Memo(**{name: _noted(name, value) for name, value in memo.items()}, _x=wx)
 
     def step_backward(self, dnew, old, new, memo):
         _, step_backward = self.functions
@@ -128,51 +142,22 @@ class FunctionCell(Cell):
             except Exception as error:
                 given = {f"d{name}": a for name, a in zip(self.state_names, dnew)}
                 raise self._noting("step_backward", error, {"x": memo._x, **given, **vars(memo)})
-            dx, dold = self._pair("step_backward", returned, "dx, dold")
-            self._check_state("step_backward", "dold", "d", dold, old[0].shape)
-            self._check_array("step_backward", "dx", dx, memo._x.shape)
+            dx, dold = pair("step_backward", returned, "dx, dold")
+            check_state("step_backward", "dold", [f"d{name}" for name in self.state_names], dold, old[0].shape, self.dtype)
+            check_array("step_backward", "dx", dx, memo._x.shape, self.dtype)
         except BaseException:
-            self.pending.flat[...] = 0     # what an interrupted pass left must not reach the next one
+            self.pending.flat[...] = 0     # the gradients of an interrupted pass must not reach the next one
             raise
         return dx, dold
 
     def handed(self, memo):
-        """What step noted in the form in which it did: a dict or a Memo."""
+        """The memo in the form in which step returned it: a dict or a `Memo`."""
         noted = {name: value for name, value in vars(memo).items() if name != "_x"}
         return NotedMemo(**noted) if issubclass(self.memo_type, Memo) else Noted(noted)
 
     @staticmethod
-    def _pair(function, returned, expected):
-        if not isinstance(returned, tuple) or len(returned) != 2:
-            described = f"a tuple of {len(returned)}" if isinstance(returned, tuple) else type(returned).__name__
-            forgotten = " (is a return missing?)" if returned is None else ""
-            raise TypeError(f"{function} returned {described}, expected a pair: {expected}{forgotten}")
-        return returned
-
-    def _check_state(self, function, what, prefix, arrays, shape):
-        names = [prefix + name for name in self.state_names]
-        if not isinstance(arrays, tuple) or len(arrays) != len(names):
-            described = f"a tuple of {len(arrays)}" if isinstance(arrays, tuple) else f"a {type(arrays).__name__}"
-            comma = "," * (len(names) == 1)
-            raise TypeError(f"{function} returned {described} as {what}, expected a tuple of {len(names)}: "
-                            f"({', '.join(names)}{comma})")
-        for name, array in zip(names, arrays):
-            self._check_array(function, name, array, shape)
-
-    def _check_array(self, function, name, array, shape):
-        if np.shape(array) != shape:
-            turned = ", its transpose" if np.shape(array) == shape[::-1] else ""
-            raise ValueError(f"{function} returned {name} with shape {np.shape(array)}, expected {shape}{turned}")
-        if not isinstance(array, np.ndarray):
-            raise TypeError(f"{function} returned {name} as a {type(array).__name__}, expected an array")
-        if array.dtype != self.dtype:
-            lost = "; abs, .real or a cast loses the imaginary part, so check it with method=\"central\"" * (
-                self.dtype.kind == "c")
-            raise TypeError(f"{function} returned {name} as {array.dtype}, the cell computes in {self.dtype}{lost}")
-
-    @staticmethod
     def _noting(function, error, given):
-        """The user's own error, with the shapes that it arose from."""
+        """The user's own error, with a note of the shapes that the function was given."""
         if hasattr(error, "add_note"):                          # from Python 3.11 on
             shapes = ", ".join(f"{name.removeprefix('_')} {np.shape(a)}" for name, a in given.items())
             error.add_note(f"(raised by your {function}, which was given {shapes})")

@@ -1,0 +1,126 @@
+"""The tables of the RDA's paper, with our own runs beside them.
+
+The published numbers and the records of our runs stand in the repository, below `notebooks/results`: a folder for each table,
+with a JSON file (settings, results, versions) and a CSV file (the curve) for every run. A record can be repeated from its own
+settings: `python -m minirnn train --repeat notebooks/results/table2/rwa-0.json`.
+"""
+
+import csv
+import json
+import statistics
+from pathlib import Path
+
+from .. import checks
+from ..files import replacing
+from .comparing import steps_in_words
+from .folder import CURVE, RECORD, read_record
+
+RESULTS = Path(__file__).resolve().parents[2] / "notebooks" / "results"
+TABLES = {1: "addition", 2: "length", 3: "mnist", 4: "mnist-permuted", 5: "copy", 6: "multicopy", 7: "text"}
+SMALL_FORM = {"mnist": "digits", "mnist-permuted": "digits-permuted"}       # task -> the task that is its small form
+
+
+class Table:
+    """One table: published and ours, side by side.
+
+    Attributes:
+        number, task, metric: of the paper's table.
+        rows: a dict for each model: "model", "published" (text, as "> 10000"), "value" and "relation" of it, "ours" (text, ""
+            without a run), "records" (a list of records), "small" (records of the task's small form).
+
+    Args:
+        number: 1 to 7.
+        results: the folder of published numbers and records; that of the repository without it.
+
+    Raises:
+        ValueError: there is no such table, or a file is damaged. FileNotFoundError: there are no published numbers in `results`.
+    """
+
+    def __init__(self, number, results=RESULTS):
+        self.number, self.results = checks.choice("table", number, TABLES), Path(results)
+        published = [row for row in self._published() if int(row["table"]) == number]
+        self.task, self.metric = TABLES[number], published[0]["metric"]
+        records = self._records(f"table{number}")
+        small = [record for record in records if record["experiment"]["task"] == SMALL_FORM.get(self.task)]
+        self.rows = []
+        for row in published:
+            of = [record for record in records if record["experiment"]["cell"] == row["model"]]
+            own = [record for record in of if record not in small]
+            self.rows.append({"model": row["model"], "relation": row["relation"], "value": float(row["value"]),
+                              "published": row["value"] if row["relation"] == "=" else f"{row['relation']} {row['value']}",
+                              "ours": self.told(own), "records": own, "small": [one for one in of if one in small]})
+
+    def _published(self):
+        path = self.results / "published" / "paper_tables.csv"
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is not there: the tables stand in the repository, below notebooks/results")
+        with open(path, encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def _records(self, folder):
+        found = []
+        for path in sorted((self.results / folder).glob("*.json")):
+            found.append({**read_record(path), "path": path, "curve": path.with_suffix(".csv")})
+        return found
+
+    def told(self, records):
+        """What our runs say, as text: the paper's metric, the median over seeds."""
+        if not records:
+            return ""
+        if self.metric.startswith("steps"):
+            return steps_in_words([record["solved_at"] for record in records], max(record["steps"] for record in records))
+        name = "loss" if self.metric.startswith("bits") else "accuracy"
+        return f"{statistics.median(record['metrics']['test'][name] for record in records):.3f}"
+
+    def lines(self):
+        """The table: a list of rows of text, the head first."""
+        extra = [f"ours, on {SMALL_FORM[self.task]}"] if self.task in SMALL_FORM else []
+        table = [["model", "published", "ours", *extra, "seeds", "steps made", "hours"]]
+        for row in self.rows:
+            records = row["records"] or row["small"]
+            more = [self.told(row["small"])] if extra else []
+            made = f"{max(record['steps'] for record in records):,}" if records else ""
+            hours = f"{sum(record['seconds'] for record in records) / 3600:.2f}" if records else ""
+            table.append([row["model"], row["published"], row["ours"], *more, str(len(records) or ""), made, hours])
+        return table
+
+    def __str__(self):
+        table = self.lines()
+        widths = [max(map(len, column)) for column in zip(*table)]
+        lines = ["  ".join(f"{text:<{width}}" for text, width in zip(line, widths)).rstrip() for line in table]
+        return "\n".join([f"Table {self.number}: {self.task}, {self.metric}", "", *lines])
+
+    def as_dict(self):
+        """For JSON."""
+        def plain(records):
+            return [{name: value for name, value in record.items() if name not in ("path", "curve")}
+                    | {"file": f"{record['path'].parent.name}/{record['path'].name}"} for record in records]
+        rows = [{**row, "records": plain(row["records"]), "small": plain(row["small"])} for row in self.rows]
+        return {"table": self.number, "task": self.task, "metric": self.metric, "rows": rows}
+
+
+def store(folder, place):
+    """Put the record and the curve of an experiment's folder into the results, as `place`.json and `place`.csv.
+
+    Args:
+        folder: where `run_experiment` ran.
+        place: for example notebooks/results/table2/rwa-0.
+    """
+    folder, place = Path(folder), Path(place)
+    with replacing(place.with_suffix(".json"), "w") as file:
+        json.dump(read_record(folder / RECORD), file, indent=1)
+        file.write("\n")
+    with replacing(place.with_suffix(".csv"), "w") as file:
+        file.write((folder / CURVE).read_text(encoding="utf-8"))
+
+
+def author_curve(task, model, results=RESULTS):
+    """The course of the RWA author's own training: iterations and test costs, two lists.
+
+    Args:
+        task: as in the file, "copy_problem_100".
+        model: "rwa" or "lstm".
+    """
+    with open(Path(results) / "published" / "rwa_author_curves.csv", encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if (row["task"], row["model"]) == (task, model)]
+    return [int(row["iteration"]) for row in rows], [float(row["test_cost"]) for row in rows]
