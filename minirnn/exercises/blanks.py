@@ -25,4 +25,4 @@ def blanks(function):
     indices = {id(node) for outer in ast.walk(tree) if isinstance(outer, ast.Subscript) for node in ast.walk(outer.slice)}
     found = sorted({node.lineno for node in ast.walk(tree)
                     if isinstance(node, ast.Constant) and node.value is ... and id(node) not in indices})
-    return [(max(first, 1) + line - 1, lines[line - 1].strip()) for line in found]
+    return [(max(first, 1) + line - 1, lines[line - 1].partition("  #")[0].strip()) for line in found]
