@@ -164,7 +164,7 @@ EXERCISES = [
         step=exp_step, n_in=3, n_hidden=4, state_names=("h", "v", "l"), params={**WEIGHTS, "b_z": (4, 1), "b_gamma": (4, 1)},
         after="log γ always stands beside l: what is right for one is right for the other.",
         hints=["log γ and l enter as their sum, in w and in l'. So the gradient of log γ is that of l: compute dl first.",
-               "log γ = log σ(k), and the slope of log σ is 1 − σ. (Why is it not γ (1 − γ)?)",
+               "log γ = log σ(k). Why is the slope of log σ not γ (1 − γ)? The logarithm divides by γ.",
                "h' = v', so what reaches h' and what reaches v' from later steps are added."]),
     Backward(
         "06.6", "Mend the sigmoid attention",
