@@ -256,7 +256,8 @@ class CalledStep:
             rows = len(cell.input_terms(np.zeros((1, cell.n_in, 1), cell.dtype))[0])
             if rows != cell.n_in:
                 raise ValueError(
-                    f"wx has shape {np.shape(wx)}, which is that of x, expected {(rows, *np.shape(wx)[1:])}: step takes W x + b, as "
+                    f"wx has shape {np.shape(wx)}, which is that of x, expected {(rows, *np.shape(wx)[1:])}: step takes W x "
+                    f"+ b, as "
                     f"cell.input_terms(x[None])[0] computes it. minirnn.unroll(cell, xs) runs a whole sequence, and "
                     f"minirnn.step_through(cell, xs) shows a step with its numbers")
         return type(cell).step(cell, wx, old)

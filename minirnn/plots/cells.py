@@ -21,11 +21,13 @@ def pretty(text):
             return rf"\mathrm{{{whole}}}"
         base, _, index = whole.rstrip("'").partition("_")
         base = base if len(base) == 1 else rf"\mathrm{{{base}}}"
-        return base + (rf"_{{{index if len(index) == 1 else rf'{chr(92)}mathrm{{{index}}}'}}}" if index else "") + "'" * whole.endswith("'")
+        return base + (rf"_{{{index if len(index) == 1 else rf'{chr(92)}mathrm{{{index}}}'}}}" if index
+                       else "") + "'" * whole.endswith("'")
 
     text = re.sub(r"[A-Za-zγσ][A-Za-z0-9γσ_]*'?", name, text)
     text = re.sub(r"e\^\(([^()]*)\)", r"e^{\1}", text)
-    for symbol, command in (("γ", r"\gamma "), ("σ", r"\sigma "), ("⊙", r"\odot "), ("−", "-"), ("·", r"\cdot "), ("Σ", r"\Sigma "),
+    for symbol, command in (("γ", r"\gamma "), ("σ", r"\sigma "), ("⊙", r"\odot "), ("−", "-"), ("·", r"\cdot "),
+                            ("Σ", r"\Sigma "),
                             ("²", "^2"), ("³", "^3"), ("₁", "_1"), ("|", r"\vert ")):
         text = text.replace(symbol, command)
     return "$" + re.sub(r"(?<=[\w'}]) (?=[\w\\(])", r"\\,", text) + "$"
@@ -109,7 +111,8 @@ def _node(axes, node, place, size):
 
 
 def _symbol(label):
-    return "\n".join({"⊙": r"$\odot$", "+": "$+$", "σ": r"$\sigma$", "Σ": r"$\Sigma$", "1−": "$1-$", "−": "$-$", "÷": r"$\div$", "e^x": "$e^x$",
+    return "\n".join({"⊙": r"$\odot$", "+": "$+$", "σ": r"$\sigma$", "Σ": r"$\Sigma$", "1−": "$1-$", "−": "$-$",
+                      "÷": r"$\div$", "e^x": "$e^x$",
                       "log σ": r"log $\sigma$", "Σe": r"$\Sigma e$"}.get(part, part) for part in label.split("\n"))
 
 
@@ -150,10 +153,12 @@ def _edges(axes, picture, layout, sizes, shades):
             colour, thick = (colour_map(share), 1.0 + 3.6 * share) if values[k] > 0 else ("#BBBBBB", 1.0)
             style = "-" if values[k] > 0 else (0, (2, 2))
         head = "-" if target.kind == "meeting" else f"-|>,head_length={3.2 + thick * 0.8},head_width={1.7 + thick * 0.5}"
-        axes.add_patch(FancyArrowPatch(path=Path(vertices, codes), arrowstyle=head, color=colour, linewidth=thick, linestyle=style,
+        axes.add_patch(FancyArrowPatch(path=Path(vertices, codes), arrowstyle=head, color=colour, linewidth=thick,
+                                       linestyle=style,
                                        zorder=3 if edge.lane else 2, shrinkA=0, shrinkB=0, joinstyle="round", gid=f"edge-{k}"))
         if edge.minus:
-            axes.text(points[-1][0] - 0.13, points[-1][1] + (0.11 if points[-1][1] >= layout.places[edge.target][1] else -0.11), "$-$",
+            axes.text(points[-1][0] - 0.13, points[-1][1] + (0.11 if points[-1][1] >= layout.places[edge.target][1]
+                                                             else -0.11), "$-$",
                       fontsize=12, ha="center", va="center", color=INK, zorder=6)
 
 
@@ -192,7 +197,8 @@ def _bar(fig, shades, colour_by, where):
     bar = fig.colorbar(ScalarMappable(shades[1], shades[0]), cax=axes, orientation="horizontal")
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8)
-    bar.ax.set_title("mean size of the gradient that comes back along a line (log scale; dashed: none)" if colour_by == "gradient" else
+    bar.ax.set_title("mean size of the gradient that comes back along a line (log scale; dashed: none)"
+                     if colour_by == "gradient" else
                      "mean size of the value that goes along a line (log scale)", fontsize=9, color=INK)
 
 
@@ -244,14 +250,16 @@ def _network(axes, data, n_steps):
         share = 0.0 if size is None or size <= 0 else float(np.clip(1 + np.log10(size / top) / 3, 0, 1))
         colour = EDGE if size is None else ROLES["gradient"]
         axes.add_patch(FancyArrowPatch(a, b, arrowstyle="-|>", mutation_scale=7 + 6 * share, color=colour, shrinkA=0, shrinkB=0,
-                                       linewidth=1.1 if size is None else 0.5 + 4 * share, alpha=1 if size is None else 0.35 + 0.65 * share,
+                                       linewidth=1.1 if size is None else 0.5 + 4 * share,
+                                       alpha=1 if size is None else 0.35 + 0.65 * share,
                                        linestyle="-" if size is None or size > 0 else (0, (1, 2))))
 
     for t in range(n_steps):
         axes.add_patch(FancyBboxPatch((t - 0.26, -0.3), 0.52, 0.6, boxstyle="round,pad=0,rounding_size=0.06", facecolor=_tint(
             ROLES["gate"]), edgecolor=ROLES["gate"], linewidth=1.2))
         if few:
-            axes.text(t, 0, data["cell"], ha="center", va="center", fontsize=min(9, 52 / max(len(data["cell"]), 1)), color=ROLES["gate"])
+            axes.text(t, 0, data["cell"], ha="center", va="center", fontsize=min(9, 52 / max(len(data["cell"]), 1)),
+                      color=ROLES["gate"])
             axes.text(t, -1.02, f"$x_{{{t}}}$", ha="center", va="center", fontsize=11, color=ROLES["input"])
         arrow((t, -0.85), (t, -0.31))
         if loss[t] > 0:
@@ -262,17 +270,17 @@ def _network(axes, data, n_steps):
             arrow((t + 0.27, 0.12), (t + 0.73, 0.12))
             arrow((t + 0.73, -0.12), (t + 0.27, -0.12), back[t + 1])
             if few and t == 0:
-                axes.text(t + 0.5, 0.34, ", ".join(map(pretty, data["states"])), ha="center", va="center", fontsize=9, color=ROLES["state"])
-    axes.set_title("the network through time: the state goes to the right (grey), the gradient comes back (the thicker, the larger)",
-                   loc="left", fontsize=10)
+                axes.text(t + 0.5, 0.34, ", ".join(map(pretty, data["states"])), ha="center", va="center", fontsize=9,
+                          color=ROLES["state"])
+    axes.set_title("the state goes to the right, the gradient comes back (the thicker, the larger)", loc="left", fontsize=10)
 
 
 def shapes_figure(data):
     """The products of a cell as rectangles to scale.
 
     Args:
-        data: a dict of `title`, `sizes` (symbol -> number) and `rows`: a list of (names, terms, result), where terms are lists of
-            (symbol, role, rows, columns, what stands before it) and result is (rows, columns).
+        data: a dict of `title`, `sizes` (symbol -> number) and `rows`: a list of (names, terms, result), where terms are
+            lists of (symbol, role, rows, columns, what stands before it) and result is (rows, columns).
     """
     from matplotlib.patches import Rectangle
     rows = data["rows"]
@@ -295,7 +303,8 @@ def shapes_figure(data):
         w, h, colour = max(n_columns * unit, 0.05), max(n_rows * unit, 0.05), ROLES[role]
         axes.add_patch(Rectangle((x, middle - h / 2), w, h, facecolor=_tint(colour), edgecolor=colour, linewidth=1.3))
         narrow = w < 0.3
-        axes.text(x + w / 2, middle - h / 2 - 0.1 if narrow or h < 0.2 else middle, pretty(symbol), ha="center", va="center", color=colour,
+        axes.text(x + w / 2, middle - h / 2 - 0.1 if narrow or h < 0.2 else middle, pretty(symbol), ha="center", va="center",
+                  color=colour,
                   fontsize=11)
         axes.text(x + w / 2, middle + h / 2 + 0.13, f"{n_rows}×{n_columns}", ha="center", va="center", fontsize=8, color=colour)
         return x + max(w, 0.16)
@@ -304,7 +313,8 @@ def shapes_figure(data):
         middle, x = top + high / 2 - 0.03, 1.2
         axes.text(0.15, middle, ", ".join(map(pretty, names)) + ":", va="center", fontsize=12, color=INK)
         for symbol, role, n_rows, n_columns, before in terms:
-            axes.text(x + 0.21, middle, {"": "", "·": r"$\cdot$", "⊙": r"$\odot$"}.get(before, f"${before}$"), ha="center", va="center",
+            axes.text(x + 0.21, middle, {"": "", "·": r"$\cdot$", "⊙": r"$\odot$"}.get(before, f"${before}$"), ha="center",
+                      va="center",
                       fontsize=12, color=INK)
             x = block(x + (0.42 if before else 0), middle, symbol, role, n_rows, n_columns)
         axes.text(x + 0.25, middle, "$=$", ha="center", va="center", fontsize=13, color=INK)

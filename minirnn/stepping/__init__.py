@@ -10,8 +10,10 @@ expressions; `text.py` (a terminal), `html.py` (a notebook that is only read, an
 `widget.py` (a live notebook) are the four forms.
 
 `picture.py` makes of the same graph the nodes and edges of a figure, and `layout.py` places them; `drawing.py` has what is
-called (`draw`, `draw_unrolled`, `draw_shapes`), and the drawing itself is in `plots/cells.py`. A new kind of operation is a rule in `graph.py`, its way of being written in `words.py`, and, where it
-is a symbol of its own in a picture, a line in `picture.py`.
+called (`draw`, `draw_unrolled`, `draw_shapes`), and the drawing itself is in `plots/cells.py`.
+
+A new kind of operation is a rule in `graph.py`, its way of being written in `words.py`, and, where it is a symbol of its
+own in a picture, a line in `picture.py`.
 """
 
 from .drawing import Drawing, draw, draw_shapes, draw_unrolled

@@ -94,10 +94,10 @@ def draw(cell, *, edges="plain", step=None, equations=True):
         raise TypeError(f"step is a {type(step).__name__}, expected a StepThrough, as minirnn.step_through returns it")
     title, words = _title(cell) + _options(cell), ""
     if step is None:
-        step = _some_step(cell)
+        step = some_step(cell)
     elif edges != "plain":
         words = f", step {step.t}, example {step.example}"
-    picture = picture_of(step.graph, cell, title, step._gradients)
+    picture = picture_of(step.graph, cell, title, step.flows)
     if edges != "plain":
         what = "value that goes along it" if edges == "value" else "gradient that comes back along it"
         picture = picture._replace(title=f"{title}: {edges}s along the lines{words}",
@@ -108,7 +108,8 @@ def draw(cell, *, edges="plain", step=None, equations=True):
     return Drawing(cell_figure(picture, lay_out(picture), colour_by, equations), picture.alt)
 
 
-def _some_step(cell):
+def some_step(cell):
+    """A `StepThrough` of random inputs."""
     rng = np.random.default_rng(0)
     return step_through(cell, rng.normal(size=(6, cell.n_in, 1)), t=3)
 
@@ -117,7 +118,8 @@ def _largest(picture, edges):
     """Which lines carry most, in words."""
     name = lambda key: picture.nodes[key].name or picture.nodes[key].label.replace("\n", " ") or "the meeting point"
     first = sorted(picture.edges, key=lambda edge: -getattr(edge, edges))[:3]
-    return "largest: " + ", ".join(f"{name(edge.source)} to {name(edge.target)} ({getattr(edge, edges):.2g})" for edge in first) + "."
+    return "largest: " + ", ".join(f"{name(edge.source)} to {name(edge.target)} ({getattr(edge, edges):.2g})"
+                                   for edge in first) + "."
 
 
 def draw_unrolled(cell, xs, name="h", *, unit=0, example=0, state=None, loss="last", dhs=None):
@@ -153,12 +155,16 @@ def draw_unrolled(cell, xs, name="h", *, unit=0, example=0, state=None, loss="la
     reaching = np.abs(passage.reaching_h[:, :, example]).mean(axis=1)
     title = f"{_title(cell)} over {passage.n_steps} steps: {wanted} and its gradient"
     sizes = np.abs(np.array(gradients)).mean(axis=1)
-    alt = (f"The {_title(cell)} unrolled over {passage.n_steps} steps. Above, a row of cells: the state ({', '.join(names)}) goes from "
-           f"each to the next, the gradient comes back. Middle: {wanted} of unit {unit} goes from {values[0][unit]:.2g} at step 0 to "
-           f"{values[-1][unit]:.2g} at the last. Below: the size of its gradient, averaged over the units, is {sizes[-1]:.2g} at the "
+    alt = (f"The {_title(cell)} unrolled over {passage.n_steps} steps. Above, a row of cells: the state "
+           f"({', '.join(names)}) goes from "
+           f"each to the next, the gradient comes back. Middle: {wanted} of unit {unit} goes from {values[0][unit]:.2g} at "
+           f"step 0 to "
+           f"{values[-1][unit]:.2g} at the last. Below: the size of its gradient, averaged over the units, is "
+           f"{sizes[-1]:.2g} at the "
            f"last step and {sizes[0]:.2g} at the first.")
     from ..plots.cells import unrolled_figure
-    data = {"title": title, "name": wanted, "unit": unit, "states": names, "values": values, "gradients": gradients, "back": back,
+    data = {"title": title, "name": wanted, "unit": unit, "states": names, "values": values, "gradients": gradients,
+            "back": back,
             "loss": reaching, "cell": _title(cell)}
     return Drawing(unrolled_figure(data), alt)
 
@@ -178,7 +184,7 @@ def draw_shapes(cell, batch=2):
         KeyError: no such cell. TypeError, ValueError: not a cell, a batch that is no positive integer.
     """
     cell, batch = _cell(cell), checks.positive_integer("batch", batch)
-    graph = _some_step(cell).graph
+    graph = some_step(cell).graph
     groups = {}
     for value in graph.values:
         terms = _shapes_of(value, batch)
@@ -186,11 +192,14 @@ def draw_shapes(cell, batch=2):
             name = next((use.user.name for use in graph.uses[id(value)] if value.inner and use.user.name), value.name) or "part"
             key = tuple((role, rows, columns, before, symbol.split("_")[0]) for symbol, role, rows, columns, before in terms)
             groups.setdefault(key, ([], terms, (len(value.array), batch)))[0].append(name)
-    rows = [(names, [(_common(symbol, names), *rest) for symbol, *rest in terms], result) for names, terms, result in groups.values()]
+    rows = [(names, [(_common(symbol, names), *rest) for symbol, *rest in terms], result) for names, terms,
+            result in groups.values()]
     sizes = {"D (inputs)": cell.n_in, "H (hidden units)": cell.n_hidden, "B (columns, one for each example)": batch}
-    said = "; ".join(f"for {', '.join(names)}: " + " ".join(f"{before} {symbol} ({r}×{c})".strip() for symbol, _, r, c, before in terms)
+    said = "; ".join(f"for {', '.join(names)}: " + " ".join(f"{before} {symbol} ({r}×{c})".strip() for symbol, _, r, c,
+                                                            before in terms)
                      for names, terms, _ in rows)
-    alt = (f"The products of {_title(cell)} as rectangles to scale, with D = {cell.n_in}, H = {cell.n_hidden}, B = {batch}; {said}. Each "
+    alt = (f"The products of {_title(cell)} as rectangles to scale, with D = {cell.n_in}, H = {cell.n_hidden}, B = {batch}; "
+           f"{said}. Each "
            f"row adds up to a (the sum that the activation is applied to), {cell.n_hidden}×{batch}.")
     from ..plots.cells import shapes_figure
     data = {"title": f"{_title(cell)}{_options(cell)}: the shapes of its products, to scale", "sizes": sizes, "rows": rows}
@@ -209,11 +218,13 @@ def _shapes_of(value, batch):
             matrix, other = part.args
             found.append((matrix.name, "weight", *matrix.shape, sign))
             role = {"x": "input", "state": "state"}.get(other.role, "value")
-            found.append((writer.symbols(other, whole=False), role, len(other.array), batch, "·" if part.op == "matmul" else "⊙"))
+            found.append((writer.symbols(other, whole=False), role, len(other.array), batch,
+                          "·" if part.op == "matmul" else "⊙"))
         elif part.role == "parameter":
             found.append((part.name, "weight", *part.shape, sign))
         elif part.op != "constant":
-            found.append((writer.symbols(part, whole=False), "input" if part.role == "x" else "value", len(part.array), batch, sign))
+            found.append((writer.symbols(part, whole=False), "input" if part.role == "x" else "value", len(part.array), batch,
+                          sign))
 
     if value.op not in ("+", "−", "matmul"):
         return []

@@ -98,7 +98,8 @@ class Value:
         if self.args[k].shape == self.shape:
             return [element]
         return np.flatnonzero(
-            np.broadcast_to(np.arange(self.args[k].array.size).reshape(self.args[k].shape), self.shape).ravel() == element).tolist()
+            np.broadcast_to(np.arange(self.args[k].array.size).reshape(self.args[k].shape), self.shape).ravel() ==
+            element).tolist()
 
     def flow(self, k, gradient):
         """What flows back to argument k, from the gradient with respect to this value: arrays of their shapes."""

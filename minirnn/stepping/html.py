@@ -2,7 +2,8 @@
 
 A page is made once as a template, in which a mark stands for each number, and a list of the numbers. Filled in, it is the
 still page. The file with sliders holds the numbers of every step, unit and example as JSON, and a few lines of
-JavaScript that fill them in by the same rule; nothing is loaded from anywhere. Without JavaScript the file shows its first page.
+JavaScript that fill them in by the same rule; nothing is loaded from anywhere. Without JavaScript the file shows the page
+that it was made from.
 """
 
 import html
@@ -23,17 +24,17 @@ STYLE = """
 .mr-step p{margin:.3em 0;max-width:70em}
 .mr-step table.mr-both{border-collapse:collapse;width:100%;table-layout:fixed;margin:.6em 0}
 .mr-step table.mr-both>thead th{text-align:left;border-bottom:2px solid #555;padding:.3em .7em;font-weight:600;background:#fff}
-.mr-step table.mr-both>tbody>tr>td{vertical-align:top;text-align:left;border-bottom:1px solid #ddd;padding:.4em .7em;background:#fff;
-white-space:normal}
+.mr-step table.mr-both>tbody>tr>td{vertical-align:top;text-align:left;border-bottom:1px solid #ddd;
+padding:.4em .7em;background:#fff;white-space:normal}
 .mr-step td.mr-back{border-left:2px solid #eee}
-.mr-step .mr-m{font-family:"STIX Two Text","Cambria Math",Cambria,"DejaVu Serif",Georgia,serif;font-variant-numeric:tabular-nums;
-padding-left:1.2em;text-indent:-1.2em;overflow-wrap:anywhere}
+.mr-step .mr-m{font-family:"STIX Two Text","Cambria Math",Cambria,"DejaVu Serif",Georgia,serif;
+font-variant-numeric:tabular-nums;padding-left:1.2em;text-indent:-1.2em;overflow-wrap:anywhere}
 .mr-step .mr-m+.mr-m{margin-top:.1em}.mr-step .mr-total{font-weight:700}
 .mr-step details{margin:.15em 0 0 1.2em;font-size:.9em;color:#555}.mr-step summary{cursor:pointer}
 .mr-step .mr-terms{border-collapse:collapse;margin:.15em 0 .15em 1.2em;width:calc(100% - 1.2em)}
 .mr-step .mr-terms td{padding:0 .6em 0 0;border:0;vertical-align:top;background:#fff;text-align:left}
 .mr-step .mr-terms td:first-child{white-space:nowrap;text-align:right;width:5em}
-.mr-step .mr-terms td:nth-child(2){width:64px}
+.mr-step .mr-terms td:nth-child(2){width:68px}
 .mr-step .mr-bar{display:inline-block;height:.6em;background:GRADIENT;border-radius:2px;min-width:1px;vertical-align:middle}
 .mr-step .mr-block{margin-bottom:.45em}.mr-step .mr-block:last-child{margin-bottom:0}
 .mr-step .mr-input{color:INPUT}.mr-step .mr-state{color:STATE}.mr-step .mr-gate{color:GATE}.mr-step .mr-value{color:VALUE}
@@ -48,8 +49,8 @@ padding-left:1.2em;text-indent:-1.2em;overflow-wrap:anywhere}
 
 CONTROLS_STYLE = """
 body{margin:1.2em auto;max-width:1360px;padding:0 1em;background:#fff}
-.mr-controls{position:sticky;top:0;background:#fff;border-bottom:1px solid #bbb;padding:.6em 0;display:flex;gap:1.5em;flex-wrap:wrap;
-font:15px/1.4 system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif;z-index:2}
+.mr-controls{position:sticky;top:0;background:#fff;border-bottom:1px solid #bbb;padding:.6em 0;display:flex;
+gap:1.5em;flex-wrap:wrap;font:15px/1.4 system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif;z-index:2}
 .mr-controls label{display:flex;align-items:center;gap:.6em}.mr-controls input{width:200px;accent-color:#005F99}
 .mr-controls input:focus-visible{outline:3px solid #005F99;outline-offset:3px}
 .mr-controls output{min-width:2.2em;font-weight:700;font-variant-numeric:tabular-nums}
@@ -137,7 +138,8 @@ class Page:
         return f"{mark}{len(self.numbers) - 1};"
 
     def _pieces(self, pieces):
-        return "".join(self._text(piece) if isinstance(piece, str) else self._number(piece.value, GUARDED if piece.guarded else PLAIN)
+        return "".join(self._text(piece) if isinstance(piece, str)
+                       else self._number(piece.value, GUARDED if piece.guarded else PLAIN)
                        for piece in pieces)
 
     def _text(self, text):
@@ -161,14 +163,18 @@ class Page:
         legend = "".join(f'<span class="mr-{role}">{words}</span>' for role, words in (
             ("input", "input"), ("state", "state"), ("gate", "gate"), ("value", "other value"), ("weight", "weight"),
             ("gradient", "gradient")))
-        rows = "".join(f'<tr><td class="mr-forward">{left}</td><td class="mr-back">{right}</td></tr>' for left, right in self._rows())
-        shares = "".join(f'<div class="mr-m">{self._text(share.name)} = {self._text(share.symbols)} = {self._pieces(share.pieces)}'
+        rows = "".join(f'<tr><td class="mr-forward">{left}</td><td class="mr-back">{right}</td></tr>' for left,
+                       right in self._rows())
+        shares = "".join(f'<div class="mr-m">{self._text(share.name)} = {self._text(share.symbols)} = '
+                         f'{self._pieces(share.pieces)}'
                          f'</div>' for share in step.shares)
         count = lambda value: self._number(value, COUNT)
         heading = re.sub(r"(t = |unit |example )(\d+)", lambda match: match[1] + count(int(match[2])), html.escape(title(step)))
         return (f'<h2>{heading}</h2><p>A prime marks what is new: h is the state before this step, h′ after it. dh is '
-                f'the gradient of the loss with respect to h. {html.escape(step.passage.loss)}</p><p class="mr-legend">{legend}</p>'
-                f'<table class="mr-both"><thead><tr><th scope="col">Forward: read down ↓</th><th scope="col">Backward: read up ↑</th>'
+                f'the gradient of the loss with respect to h. {html.escape(step.passage.loss)}</p><p '
+                f'class="mr-legend">{legend}</p>'
+                f'<table class="mr-both"><thead><tr><th scope="col">Forward: read down ↓</th><th scope="col">Backward: read '
+                f'up ↑</th>'
                 f'</tr></thead><tbody>{rows}</tbody></table>'
                 f'<h3>What this step adds to the gradients of the weights, for unit {count(step.unit)}</h3>{shares}'
                 f'<p>{_with_gap(html.escape(agreement(step)), self._number(step.gap[0]))}</p>')
@@ -190,7 +196,8 @@ class Page:
     def _forward(self, line):
         name, total = self._text(line.name), f'<span class="mr-total">{self._number(line.value)}</span>'
         if line.role:
-            known = {"x": "input", "state": "state before the step", "terms": "W x + b of this step", "fixed": "there is no such gate"}
+            known = {"x": "input", "state": "state before the step", "terms": "W x + b of this step",
+                     "fixed": "there is no such gate"}
             return f'<div class="mr-block"><div class="mr-m">{name} = {total} &nbsp;({known[line.role]})</div></div>'
         stages = "".join(f" = {self._pieces(stage)}" for stage in line.stages)
         products = self._products(line.products)
@@ -214,16 +221,21 @@ class Page:
             term = gradient.terms[0]
             numbers = f" = {self._in_numbers(term)}" if len(term.pieces) > 1 else ""
             symbols = f" = {self._text(symbols_of(gradient))}" if term.symbols else ""
-            return (f'<div class="mr-block"><div class="mr-m">{name}{symbols}{numbers} = {total} &nbsp;{self._text(term.via)}</div>'
+            return (f'<div class="mr-block"><div class="mr-m">{name}{symbols}{numbers} = {total} '
+                    f'&nbsp;{self._text(term.via)}</div>'
                     f'{products}</div>')
         outside = [f"[{term.via}]" for term in gradient.terms if not term.symbols]
         symbols = symbols_of(gradient)
         whole = f" = {self._text(joined(outside, symbols))}" if symbols else ""
+        if gradient.role in ("x", "terms"):
+            added = " + ".join(self._number(term.value, GUARDED if k else PLAIN) for k, term in enumerate(gradient.terms))
+            return f'<div class="mr-block"><div class="mr-m">{name}{whole} = {added} = {total}</div>{products}</div>'
         rows = "".join(f'<tr><td>{self._number(term.value)}</td><td aria-hidden="true"><span class="mr-bar" style="width:'
-                       f'{self._number(60 * min(1.0, abs(term.value) / self.largest), COUNT)}px"></span></td><td class="mr-m">'
+                       f'{self._number(56 * min(1.0, abs(term.value) / self.largest), COUNT)}px"></span></td><td class="mr-m">'
                        f'{self._text(term.via)}{self._from(term)}</td></tr>' for term in gradient.terms)
         added = " + ".join(self._number(term.value, GUARDED if k else PLAIN) for k, term in enumerate(gradient.terms))
-        return (f'<div class="mr-block"><div class="mr-m">{name}{whole}</div><table class="mr-terms"><tbody>{rows}</tbody></table>'
+        return (f'<div class="mr-block"><div class="mr-m">{name}{whole}</div><table '
+                f'class="mr-terms"><tbody>{rows}</tbody></table>'
                 f'<div class="mr-m" style="margin-left:1.2em">{name} = {added} = {total}</div>{products}</div>')
 
     def _from(self, term):
@@ -314,8 +326,10 @@ def document(step):
                                        ("example", "example", sizes[2], step.example)))
     name = html.escape(type(step.cell).__name__)
     return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, '
-            f'initial-scale=1"><title>{name}: one step with its numbers</title><style>{style()}{CONTROLS_STYLE}</style></head>\n'
-            f'<body><main><h1 style="font:600 1.4em system-ui,sans-serif">{name}: one step with its numbers, forward and back</h1>'
+            f'initial-scale=1"><title>{name}: one step with its '
+            f'numbers</title><style>{style()}{CONTROLS_STYLE}</style></head>\n'
+            f'<body><main><h1 style="font:600 1.4em system-ui,sans-serif">{name}: one step with its numbers, forward and '
+            f'back</h1>'
             f'<div class="mr-controls" id="mr-controls" role="group" aria-label="what is shown" hidden>{sliders}</div>\n'
             f'<div class="mr-step" id="mr-page" aria-live="off">{Page(step).filled()}</div></main>\n'
             f'<script type="application/json" id="mr-data">{data}</script>\n<script>{SCRIPT}</script></body></html>\n')

@@ -18,7 +18,8 @@ from .reading import graph_of
 from .words import ATOM, MATRIX, PRODUCT, Number, Writer, written
 
 LOSSES = {
-    "every": "The loss is the sum of all outputs of all steps: a gradient of 1 reaches each of them, beside what comes back from "
+    "every": "The loss is the sum of all outputs of all steps: a gradient of 1 reaches each of them, beside what comes back "
+             "from "
              "later steps.",
     "last": "The loss is the sum of the last step's outputs: a gradient of 1 reaches each of them, and what reaches earlier "
             "steps has come back through all later ones.",
@@ -92,7 +93,8 @@ class Passage:
 
     def old(self, t):
         """The state before step t."""
-        return tuple(np.array(self.run[name][t - 1] if t else start) for name, start in zip(self.cell.state_names, self.run.start))
+        return tuple(np.array(self.run[name][t - 1] if t else start) for name,
+                     start in zip(self.cell.state_names, self.run.start))
 
     def backward(self, t, columns=slice(None)):
         """The cell's own backward pass of step t for some columns: dnew, dx, grads, dold, dwx."""
@@ -157,13 +159,14 @@ class StepThrough:
         backward: a list of `Gradient`, from the new state to the inputs.
         shares: a list of `Share`: what this example's step adds to the gradients of the weights of this unit.
         values: name -> value, of every line. gradients: name -> total. (Both for this unit; of x an element each.)
+        graph, flows: the step as a `Graph`, and its `Gradients`.
         gap: the largest relative difference between a gradient here and the cell's own; and in which.
     """
 
     def __init__(self, passage, t, unit, example):
         self.passage, self.t, self.unit, self.example = passage, t, unit, example
         self.cell = passage.cell
-        self.graph, self._gradients, self.gap = passage.part(t, example)
+        self.graph, self.flows, self.gap = passage.part(t, example)
         self._writer = Writer(passage.n_units)
         self._elements = self._needed()
         self.forward = [self._line(value, element) for value, element in self._elements
@@ -218,7 +221,7 @@ class StepThrough:
         name, at = self._writer.name(value, element), value.at(element)
         if value.role:
             return Line(name, value.role, "", [], at, [])
-        symbols = written(self._writer._write(value, element, self._writer._in_symbols, True, " ⊙ ")[0])
+        symbols = written(self._writer.write(value, element, self._writer.in_symbols, True, " ⊙ ")[0])
         numbers, outermost = self._writer.numbers(value, element), self._writer.outermost(value, element)
         short = [stage for stage in (numbers, outermost) if written(stage) not in (written([Number(at)]), symbols)]
         if len(short) == 2 and written(short[0]) == written(short[1]):
@@ -249,7 +252,7 @@ class StepThrough:
     def _gradient(self, value, element):
         terms = self._arriving(value, element) + self._terms(value, element)
         return Gradient(self._writer.gradient(value, element), self._writer.name(value, element), value.role, terms,
-                        float(self._gradients.of(value).ravel()[element]))
+                        float(self.flows.of(value).ravel()[element]))
 
     def _arriving(self, value, element):
         """What reaches an end of the step from outside: from the loss, and from the step after."""
@@ -261,7 +264,8 @@ class StepThrough:
                 found.append(Term("+", "", [], float(self.passage.dhs[self.t][element, self.example]), "from the loss", []))
                 continue
             if name == "h" and "output" not in self.graph.ends:
-                found.append(Term("+", "", [], float(self.passage.reaching_h[self.t][element, self.example]), "from the loss", []))
+                found.append(Term("+", "", [], float(self.passage.reaching_h[self.t][element, self.example]), "from the loss",
+                                  []))
             later = float(self.passage.arriving(self.t)[self.cell.state_names.index(name)][element, self.example])
             words = f"from step {self.t + 1}" if self.t + 1 < self.passage.n_steps else "from later steps: there are none"
             found.append(Term("+", "", [], later, words, []))
@@ -284,7 +288,7 @@ class StepThrough:
                 above = path[path.index((user, k, at)) + 1:]
                 sign, text, _, level = self._way(above) if above else ("+", self._writer.gradient(user), [], ATOM)
                 text = text if level == ATOM and sign == "+" else f"({'−' * (sign == '−')}{text})"
-                column, gradient = user.args[0].array[:, below], self._gradients.of(user)[:, 0]
+                column, gradient = user.args[0].array[:, below], self.flows.of(user)[:, 0]
                 pieces = [piece for k in range(len(column)) for piece in (
                     *([" + "] * bool(k)), Number(float(column[k])), "·", Number(float(gradient[k]), True))]
                 return [(f"{self._writer.symbols(user.args[0], whole=False)}ᵀ {text}", pieces, float(column @ gradient))]
@@ -304,7 +308,7 @@ class StepThrough:
     def _flow(self, path, element):
         """What comes down a path to an element."""
         top, k, at = path[-1]
-        gradient = self._gradients.of(top)
+        gradient = self.flows.of(top)
         if at is not None:                                      # of this element alone: it may be one of several ways
             only = np.zeros(gradient.size)
             only[at] = gradient.ravel()[at]
@@ -319,7 +323,7 @@ class StepThrough:
         sign, level = "+", ATOM
         text, pieces = self._writer.gradient(top, element), []
         if element is not None:
-            pieces = [Number(float(self._gradients.of(top).ravel()[element]), False)]
+            pieces = [Number(float(self.flows.of(top).ravel()[element]), False)]
         belows = [end, *(at for _, _, at in path)]              # the element below each of the path's operations
         for (user, k, at), below in zip(reversed(path), reversed(belows[:-1])):
             if user.op == "matmul":
@@ -327,7 +331,7 @@ class StepThrough:
                 matrix = self._writer.symbols(user.args[1 - k], whole=False)
                 matrix = matrix if " " not in matrix else f"({matrix})"
                 text, level, sign = (f"{matrix}ᵀ {inner}" if k else f"{inner} {matrix}ᵀ"), MATRIX, "+"
-                pieces = [] if below is None else [Number(float(self._gradients.flows[id(user), k].ravel()[below]))]
+                pieces = [] if below is None else [Number(float(self.flows.flows[id(user), k].ravel()[below]))]
                 continue
             for factor_sign, symbols, numbers in self._writer.slope(user, k, at):
                 sign = "−" if (sign == "−") != (factor_sign == "−") else "+"
@@ -343,7 +347,7 @@ class StepThrough:
             if user.op == "matmul":
                 return "through " + self._writer.symbols(user.args[0], whole=False) if k else "through the product"
             if user.op in ("⊙", "/"):
-                return "through " + written(self._writer._write(user, element, self._writer._in_symbols, True, " ⊙ ")[0])
+                return "through " + written(self._writer.write(user, element, self._writer.in_symbols, True, " ⊙ ")[0])
         top, _, element = path[-1]
         return "through " + self._writer.name(top, element)
 
@@ -355,7 +359,7 @@ class StepThrough:
             if use.user.op == "matmul" and use.k == 0:
                 further = [path for other in self.graph.uses[id(use.user)] for path in self._paths(other, row)]
                 above = self._way(further[0], row) if further and not use.user.name else None
-                gradient = float(self._gradients.of(use.user).ravel()[row])
+                gradient = float(self.flows.of(use.user).ravel()[row])
                 head = f"{'−' * (above[0] == '−')}{above[1] if above[3] == ATOM else f'({above[1]})'}" if above \
                     else self._writer.gradient(use.user, row)
                 right = use.user.args[1]

@@ -71,7 +71,8 @@ class Builder:
             source = self._visit(end)
             key = len(self.nodes)
             kind = "output" if name == "output" else "new state"
-            self.nodes.append(Node(key, kind, end.name, "", f"{end.name}, {'what the next layer reads' if name == 'output' else 'the new state'}",
+            words = "what the next layer reads" if name == "output" else "the new state"
+            self.nodes.append(Node(key, kind, end.name, "", f"{end.name}, {words}",
                                    "input" if name == "output" else "state"))
             self._edge(source, key, [end], self._size(end), self._gradient(end))
             if self.nodes[source].kind == "operation" and self.nodes[source].name == end.name:
@@ -132,7 +133,7 @@ class Builder:
 
     def _box(self, value, inside, function):
         role = "gate" if function == "σ" else "state" if value.name.endswith("'") else "value"
-        key = self._node(value, "gate", function or "Σ", role, value.name.rstrip("") if value.name else "",
+        key = self._node(value, "gate", function or "Σ", role, value.name,
                          f"{value.name or 'a part'} = {self.writer.symbols(value)}")
         for operand, flow in self._operands(inside):
             self._edge(self._visit(operand), key, [operand], self._size(operand), flow)
@@ -164,7 +165,8 @@ class Builder:
                                                                    for k, arg in enumerate(value.args)]
         one_minus = value.op == "−" and value.args[0].op == "constant"
         if value.op == "function":
-            label = {"exp": "e^x", "|·|": "|x|", "log softplus": "log\nsoftplus", "log relu": "log\nrelu", "log σ": "log σ"}.get(
+            label = {"exp": "e^x", "|·|": "|x|", "log softplus": "log\nsoftplus", "log relu": "log\nrelu",
+                     "log σ": "log σ"}.get(
                 value.extra, value.extra)
         elif one_minus:
             number = self.writer.symbols(value.args[0])
@@ -180,7 +182,8 @@ class Builder:
         else:
             label = LABELS[value.op]
         role = "gate" if label == "σ" else "state" if value.name.endswith("'") else "value"
-        key = self._node(value, "operation", label, role, value.name, f"{value.name or 'a part'} = {self.writer.symbols(value)}")
+        key = self._node(value, "operation", label, role, value.name, f"{value.name or 'a part'} = "
+                                                                      f"{self.writer.symbols(value)}")
         for arg, minus, flow in terms:
             if arg.op == "constant":
                 self._edge(self._visit(arg), key, [arg], 1.0, 0.0, minus)
@@ -229,7 +232,7 @@ class Builder:
                     shared = set.intersection(*(reads[box] for box in boxes))
                     saved = len(shared) * size - len(shared) - size
                     again = any(self.nodes[source].kind == "meeting" for source in shared)
-                    if len(shared) > 1 and saved > max(score, 0 if again else -1):
+                    if len(shared) > 1 and saved >= max(score, 1 if again else 0):
                         best, score = (shared, boxes), saved
             if best is None:
                 return
@@ -263,7 +266,8 @@ class Builder:
                 if edge.target == goal:
                     found = [*way, goal]
                     best = found if not best or len(found) < len(best) else best
-                elif self.nodes[edge.target].kind == "operation" and self.nodes[edge.target].label in ("⊙", "+", "log\nΣe", "tanh"):
+                elif self.nodes[edge.target].kind == "operation" and self.nodes[edge.target].label in ("⊙", "+", "log\nΣe",
+                    "tanh"):
                     waiting.append([*way, edge.target])
         return best
 
@@ -277,7 +281,7 @@ def picture_of(graph: Graph, cell, title, gradients=None):
     """
     builder = Builder(graph, cell.n_hidden, gradients)
     lanes = builder.build(cell.state_names)
-    lines = [f"{value.name} = {builder.writer.symbols(value)}" for value in graph.named
+    lines = [f"{value.name} = {'1' if value.role == 'fixed' else builder.writer.symbols(value)}" for value in graph.named
              if not value.inner and (value.role in ("", "fixed")) and value.name]
     return Picture(title, builder.nodes, builder.edges, lanes, lines, _in_words(builder, lanes, title))
 

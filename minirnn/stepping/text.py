@@ -9,7 +9,8 @@ WIDTH = 100
 
 def page(step):
     """A `StepThrough` as text."""
-    return "\n".join([*header(step), "", "FORWARD", *forward(step), "", "BACKWARD, from the new state to the old", *backward(step),
+    return "\n".join([*header(step), "", "FORWARD", *forward(step), "", "BACKWARD, from the new state to the old",
+                      *backward(step),
                       "", "WHAT THIS STEP ADDS TO THE GRADIENTS OF THE WEIGHTS (row " + str(step.unit) + ")", *shares(step), "",
                       *_wrapped(agreement(step))])
 
@@ -21,7 +22,8 @@ def title(step):
 
 
 def header(step):
-    return [title(step), *_wrapped(f"A prime marks what is new: h is the state before this step, h' after it. dh is the gradient of "
+    return [title(step), *_wrapped(f"A prime marks what is new: h is the state before this step, h' after it. dh is the "
+                                   f"gradient of "
                                    f"the loss with respect to h. {step.passage.loss}")]
 
 
@@ -31,7 +33,8 @@ def agreement(step):
     if gap < 1e-6:
         return (f"The paths add up to what step_backward and weight_gradients return: the largest relative difference is "
                 f"{gap:.0e}.")
-    return (f"The paths do NOT add up to what step_backward and weight_gradients return: they differ by {gap:.0e} (relative) in "
+    return (f"The paths do NOT add up to what step_backward and weight_gradients return: they differ by {gap:.0e} "
+            f"(relative) in "
             f"d{name}. minirnn.gradcheck(cell) looks for the mistake.")
 
 
@@ -40,7 +43,8 @@ def forward(step):
     for line in given:
         lines.append(f"  {line.name} = {number(line.value)}")
     if given:
-        lines = _wrapped("given: " + ",  ".join(line.strip() for line in lines), "  ", "         ")
+        terms = "   (wx is W x + b, as input_terms computes it)" if any(line.role == "terms" for line in given) else ""
+        lines = _wrapped("given: " + ",  ".join(line.strip() for line in lines) + terms, "  ", "         ")
     for line in step.forward:
         if line.role:
             continue
@@ -80,7 +84,8 @@ def backward(step):
             term = gradient.terms[0]
             parts = [symbols_of(gradient), in_numbers(term), number(gradient.total)]
             tail = f"   {term.via}"
-            lines += _wrapped(start + " = ".join(dict.fromkeys(part for part in parts if part)) + tail, "  ", " " * (len(start)))
+            lines += _wrapped(start + " = ".join(dict.fromkeys(part for part in parts if part)) + tail, "  ",
+                              " " * (len(start)))
             continue
         if not gradient.terms:
             lines.append(f"  {start}0: nothing that follows reads it")
@@ -104,7 +109,8 @@ def in_numbers(term):
     """A product of numbers with its sign; "" where there is nothing to multiply."""
     if len(term.pieces) < 2:
         return ""
-    return f"−{written([Number(term.pieces[0].value, True)])}{written(term.pieces[1:])}" if term.sign == "−" else written(term.pieces)
+    first, *others = term.pieces
+    return f"−{written([first._replace(guarded=True), *others])}" if term.sign == "−" else written(term.pieces)
 
 
 def shares(step):

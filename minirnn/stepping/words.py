@@ -70,40 +70,40 @@ class Writer:
 
     def symbols(self, value, element=None, whole=True):
         """An expression in symbols. `whole`: also of a value that has a name."""
-        return written(self._write(value, element, self._in_symbols, whole, " ⊙ ")[0])
+        return written(self.write(value, element, self.in_symbols, whole, " ⊙ ")[0])
 
     def numbers(self, value, element):
         """The same with a number in place of every symbol and every matrix product."""
-        return self._write(value, element, self._in_numbers, True, "·")[0]
+        return self.write(value, element, self.in_numbers, True, "·")[0]
 
     def outermost(self, value, element):
         """The same with the last operation only: what it is applied to is computed."""
         def stop(part, at, guarded):
             inside = part.op in ("+", "−") and value.op in ("+", "−") and not part.name
-            return None if inside else self._in_numbers(part, at, guarded) or [Number(part.at(at), guarded)]
-        return self._write(value, element, stop, True, "·")[0]
+            return None if inside else self.in_numbers(part, at, guarded) or [Number(part.at(at), guarded)]
+        return self.write(value, element, stop, True, "·")[0]
 
-    def _in_symbols(self, value, element, guarded):
+    def in_symbols(self, value, element, guarded):
         if value.op == "constant":
             return [f"{float(value.array):g}".replace("-", "−") if value.array.ndim == 0 else _filled(value)]
         return [self.name(value, element)] if value.name and not value.inner else None
 
-    def _in_numbers(self, value, element, guarded):
+    def in_numbers(self, value, element, guarded):
         if value.op == "constant" and value.array.ndim == 0:
             return [f"{float(value.array):g}".replace("-", "−")]
         if value.op in ("matmul", "sum", "opaque", "leaf", "constant") or (value.name and not value.inner):
             return [Number(value.at(element), guarded)]
         return None
 
-    def _write(self, value, element, stop, whole, times, guarded=False):
-        """(pieces, how tightly they hold together)."""
+    def write(self, value, element, stop, whole, times, guarded=False):
+        """(pieces, how tightly they hold together). Where stop(value, element, guarded) gives pieces, it goes no deeper."""
         found = None if whole and value.op not in ("leaf", "constant") else stop(value, element, guarded)
         if found is not None:
             return found, MATRIX if isinstance(found[0], str) and " " in found[0] else ATOM
         down = lambda k: None if element is None else value.element(k, element)
 
         def part(k, least, guarded=False):
-            pieces, level = self._write(value.args[k], down(k), stop, False, times, guarded)
+            pieces, level = self.write(value.args[k], down(k), stop, False, times, guarded)
             return ["(", *pieces, ")"] if level < least else pieces
 
         if whole and value.op in ("matmul", "sum", "opaque") and times == "·":
@@ -129,10 +129,10 @@ class Writer:
             return ["log(e^", *part(0, ATOM, True), " + e^", *part(1, ATOM, True), ")"], ATOM
         if value.op == "select":
             if len(value.extra) > 2:
-                inner = [self._write(arg, element, stop, False, times)[0] for arg in value.args]
+                inner = [self.write(arg, element, stop, False, times)[0] for arg in value.args]
                 return [value.extra[2], "(", *_joined(inner), ")"], ATOM
             k = 0 if element is None else int(value.extra[0].ravel()[element])
-            return self._write(value.args[k], down(k), stop, False, times, guarded)
+            return self.write(value.args[k], down(k), stop, False, times, guarded)
         if value.op == "sum":
             return ["Σ(", *part(0, SUM), ")"], ATOM
         if value.op == "opaque":
@@ -152,7 +152,7 @@ class Writer:
 
         def other(j, form="{}", of=lambda v: v):
             at = None if element is None else value.element(j, element)
-            pieces, level = self._write(value.args[j], at, self._in_symbols, False, " ⊙ ")
+            pieces, level = self.write(value.args[j], at, self.in_symbols, False, " ⊙ ")
             text = written(pieces) if level > PRODUCT else f"({written(pieces)})"
             return form.format(text), [] if at is None else [Number(of(value.args[j].at(at)), True)]
 
@@ -171,7 +171,7 @@ class Writer:
                                  lambda v: value.extra * v**(value.extra - 1))
             return [("+", text if value.extra in (2, 3) else f"{value.extra:g} {other(0)[0]}^{value.extra - 1:g}", pieces)]
         if value.op == "log_add":
-            symbols = [written(self._write(a, None, self._in_symbols, False, " ⊙ ")[0]) for a in value.args]
+            symbols = [written(self.write(a, None, self.in_symbols, False, " ⊙ ")[0]) for a in value.args]
             there = f"({symbols[1 - k]})" if " + " in symbols[1 - k] or " − " in symbols[1 - k] else symbols[1 - k]
             share = [] if element is None else [Number(float(sigmoid(
                 arg.array - value.args[1 - k].array).ravel()[element]), True)]
@@ -179,7 +179,7 @@ class Writer:
         if value.op == "opaque":
             return [("+", f"∂{value.extra[0]}", [])]
         function = FUNCTIONS[value.extra]
-        x = written(self._write(arg, down, self._in_symbols, False, " ⊙ ")[0])
+        x = written(self.write(arg, down, self.in_symbols, False, " ⊙ ")[0])
         y = self.symbols(value, element, whole=False)
         x = x if function.factors[0].count("({x})") else x if len(x) < 8 and " " not in x else f"({x})"
         parts = function.parts or (lambda x, y: (function.slope(x, y),))

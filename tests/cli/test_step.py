@@ -38,11 +38,13 @@ def test_a_step_is_printed(capsys):
     assert cli.main(["step", "lstm", "--t", "3", "--unit", "1", "--example", "1"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("LSTM, step t = 3 of 0 to 5, unit 1 of 0 to 3, example 1 of 0 to 1")
-    assert "i = σ(W_i x + R_i h + b_i) = σ(" in printed and "through R_i" in printed and "largest relative difference" in printed
+    assert "i = σ(W_i x + R_i h + b_i) = σ(" in printed and "through R_i" in printed
+    assert "largest relative difference" in printed
 
 
 def test_options_and_sizes_are_taken(capsys):
-    assert cli.main(["step", "gru", "--option", "reset_after=True", "--n-hidden", "2", "--n-in", "1", "--steps", "2", "--batch", "1"]) == 0
+    assert cli.main(["step", "gru", "--option", "reset_after=True", "--n-hidden", "2", "--n-in", "1", "--steps", "2",
+                     "--batch", "1"]) == 0
     printed = capsys.readouterr().out
     assert "q = R_n h + c_n" in printed and "step t = 1 of 0 to 1, unit 0 of 0 to 1" in printed
 

@@ -8,7 +8,7 @@ from every_cell import CASES, label
 
 import minirnn
 from minirnn.plots.cells import pretty
-from minirnn.stepping.drawing import _some_step
+from minirnn.stepping.drawing import some_step
 from minirnn.stepping.layout import HEIGHT, WIDTH, curve, lay_out
 from minirnn.stepping.picture import picture_of
 
@@ -17,8 +17,8 @@ DRAWN = list(minirnn.CELLS) if os.environ.get("MINIRNN_ALL") else ["rnn", "lstm-
 
 def pictured(name, **options):
     cell = minirnn.make_cell(name, 3, 4, **options)
-    step = _some_step(cell)
-    return picture_of(step.graph, cell, name, step._gradients)
+    step = some_step(cell)
+    return picture_of(step.graph, cell, name, step.flows)
 
 
 @pytest.mark.parametrize("name, options", CASES, ids=label)
@@ -57,8 +57,10 @@ def test_the_parts_of_a_picture_are_those_of_the_equations(name, options):
 def test_a_picture_of_an_lstm_is_the_one_of_the_textbooks():
     picture = pictured("lstm")
     name = lambda key: picture.nodes[key].name or picture.nodes[key].label
-    lines = sorted((name(edge.source), name(edge.target)) for edge in picture.edges if picture.nodes[edge.target].kind != "gate")
-    assert lines == sorted([("x", ""), ("h", ""), ("c", "⊙"), ("f", "⊙"), ("i", "⊙"), ("g", "⊙"), ("⊙", "+"), ("⊙", "+"), ("+", "c'"),
+    lines = sorted((name(edge.source), name(edge.target)) for edge in picture.edges
+                   if picture.nodes[edge.target].kind != "gate")
+    assert lines == sorted([("x", ""), ("h", ""), ("c", "⊙"), ("f", "⊙"), ("i", "⊙"), ("g", "⊙"), ("⊙", "+"), ("⊙", "+"),
+                            ("+", "c'"),
                             ("+", "s"), ("s", "⊙"), ("o", "⊙"), ("⊙", "h'")])
     assert [[name(key) for key in lane] for lane in picture.lanes] == [["c", "⊙", "+", "c'"]]
     assert lay_out(picture).crossings == 0
@@ -74,7 +76,8 @@ def test_options_change_the_picture():
     assert boxes() == {"r", "z", "n"} and boxes(reset_after=True) == {"r", "z", "n", "q"}
     circles = lambda **options: {node.label for node in pictured("rda", **options).nodes if node.kind == "operation"}
     assert "log σ" in circles(attention="sigmoid") and "log σ" not in circles()
-    assert "tanh" in {node.text[:0] or node.label for node in pictured("rda", hidden="tanh").nodes}
+    new_h = lambda **options: next(node.text for node in pictured("rda", **options).nodes if node.text.startswith("h' ="))
+    assert new_h(hidden="tanh") == "h' = tanh(v')"
 
 
 def test_a_cell_without_equations_is_drawn_from_its_code():
@@ -88,7 +91,7 @@ def test_a_cell_without_equations_is_drawn_from_its_code():
 def test_the_size_of_a_line_is_that_of_the_gradient_that_step_backward_returns():
     cell = minirnn.make_cell("lstm", 3, 4, dtype="float64")
     step = minirnn.step_through(cell, np.random.default_rng(0).normal(size=(5, 3, 2)), t=2)
-    picture = picture_of(step.graph, cell, "lstm", step._gradients)
+    picture = picture_of(step.graph, cell, "lstm", step.flows)
     c = next(node.key for node in picture.nodes if node.label == "c" and node.kind == "state")
     back = sum(edge.gradient for edge in picture.edges if edge.source == c)
     assert np.isclose(back, np.abs(step.passage.backward(2, slice(0, 1))[3][1]).mean())
@@ -114,7 +117,8 @@ def test_every_label_is_inside_its_node_and_everything_on_the_page(name, edges):
             assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1, (name, gid)
             if kind in ("label-", "function-"):
                 node = nodes["node-" + gid.split("-")[1]]
-                assert node.x0 <= box.x0 + 1 and box.x1 <= node.x1 + 1 and node.y0 <= box.y0 + 1 and box.y1 <= node.y1 + 1, (name, gid)
+                assert node.x0 <= box.x0 + 1 and box.x1 <= node.x1 + 1, (name, gid)
+                assert node.y0 <= box.y0 + 1 and box.y1 <= node.y1 + 1, (name, gid)
     names = boxes_of(figure, "name-")
     for gid, box in names.items():
         assert not any(box.overlaps(node) for key, node in nodes.items() if key != gid.replace("name", "node")), (name, gid)
@@ -139,7 +143,7 @@ def test_the_unrolled_network_shows_the_gradient_of_what_is_chosen():
     assert np.allclose(value, minirnn.unroll(cell, xs)["f"][:, 2, 1])
     steps = [minirnn.step_through(cell, xs, t=t, unit=2, example=1, loss="last").gradients["f"] for t in range(6)]
     assert np.allclose(np.nan_to_num(gradient), np.abs(steps)) and "f of unit 2 goes from" in drawing.alt
-    with pytest.raises(KeyError, match="value 'q' is unknown, expected one of i, f, o, g"):
+    with pytest.raises(KeyError, match="value 'q' is unknown, expected one of a_i, i, a_f, f"):
         minirnn.draw_unrolled(cell, xs, "q")
 
 

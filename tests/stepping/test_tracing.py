@@ -82,7 +82,8 @@ OPERATIONS = {
     "powers and roots": lambda a, b: np.sqrt(a**2 + 1) + b**3 + np.square(a) / (2 + b**2),
     "unknown to it": lambda a, b: np.einsum("hb,hb->hb", a, b) + np.cumsum(a, axis=0),
     "our activations": lambda a, b: sigmoid(a) * softplus(b) + log_add(a, b, sigmoid(a - b)),
-    "every function": lambda a, b: np.exp(a) + np.log1p(a**2) + np.sin(b) + np.cos(a) + np.arctan(b) + abs(a) + np.sinh(b) + np.expm1(a),
+    "every function": lambda a, b: np.exp(a) + np.log1p(a**2) + np.sin(b) + np.cos(a) + np.arctan(b) + abs(a) + np.sinh(b) +
+    np.expm1(a),
     "transposes and reshapes": lambda a, b: a.T.reshape(1, -1).T.reshape(b.shape[::-1]).T * b,
     "rolls": lambda a, b: np.roll(a, 1, axis=0) * b + np.vstack([a[1:], b[:1]]),
 }
@@ -132,10 +133,14 @@ def test_operations_of_numpy_are_followed_with_their_slopes(name):
     assert step_shown.gap[0] < 1e-6
     for gradient in step_shown.backward:
         assert np.isclose(sum(term.value for term in gradient.terms), gradient.total, rtol=1e-6, atol=1e-9)
+        for term in gradient.terms:
+            if term.pieces:                                 # the factors that are written down
+                found = np.prod([piece.value for piece in term.pieces if not isinstance(piece, str)])
+                assert np.isclose(found * (-1 if term.sign == "−" else 1), term.value, rtol=1e-6, atol=1e-9), term
 
 
 @pytest.mark.parametrize("write", [
-    lambda x: 1 / (1 + np.exp(-x)), lambda x: (1 + np.exp(-x))**-1.0 if False else 1.0 / (np.exp(-x) + 1),
+    lambda x: 1 / (1 + np.exp(-x)), lambda x: 1.0 / (np.exp(-x) + 1),
     lambda x: 0.5 * (1 + np.tanh(x / 2)), lambda x: 0.5 * np.tanh(0.5 * x) + 0.5, sigmoid])
 def test_sigma_is_recognised_however_it_is_written(write):
     def step(p, x, old):
@@ -154,7 +159,8 @@ def test_a_step_that_cannot_be_followed_is_an_error_that_says_why():
         np.add(p["W"] @ x, old[0], out=new)
         return (new,), {}
 
-    cell = minirnn.FunctionCell(step, lambda p, dnew, x, old, new, memo, grads: (p["W"].T @ dnew[0], dnew), {"W": np.ones((H, D))},
+    cell = minirnn.FunctionCell(step, lambda p, dnew, x, old, new, memo, grads: (p["W"].T @ dnew[0], dnew),
+                                {"W": np.ones((H, D))},
                                 n_in=D, n_hidden=H)
     with pytest.raises(TypeError, match="step of FunctionCell cannot be followed: .*out="):
         minirnn.step_through(cell, data())
