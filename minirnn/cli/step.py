@@ -38,7 +38,8 @@ def run(options):
     try:
         step = step_of(options)
     except BaseException as error:
-        said = sentence_about(error, options.cell) if is_place(options.cell) and not isinstance(error, KeyboardInterrupt) else None
+        theirs = is_place(options.cell) and not isinstance(error, KeyboardInterrupt)
+        said = sentence_about(error, options.cell) if theirs else None
         if said is None:
             raise
         print(f"minirnn: {said}", file=sys.stderr)

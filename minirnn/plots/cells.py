@@ -272,9 +272,7 @@ def _network(axes, data, n_steps):
             if few and t == 0:
                 axes.text(t + 0.5, 0.34, ", ".join(map(pretty, data["states"])), ha="center", va="center", fontsize=9,
                           color=ROLES["state"])
-    axes.set_title("the network through time: the state goes to the right (grey), the gradient comes back (the thicker, the "
-                   "larger)",
-                   loc="left", fontsize=10)
+    axes.set_title("the state goes to the right, the gradient comes back (the thicker, the larger)", loc="left", fontsize=10)
 
 
 def shapes_figure(data):

@@ -2,34 +2,41 @@
 
 
 def interactive(step):
-    """A widget that shows the step and moves it; the step itself where there are no widgets.
-
-    In a notebook that is only read, or where widgets cannot be shown, the still page takes its place.
-    """
+    """Sliders that move the step, with its page below them; the step itself where there are no widgets."""
     try:
         import ipywidgets
     except ImportError:
         return step
-    passage = step.passage
-    page = ipywidgets.HTML(step._repr_html_())
-    sliders = [ipywidgets.IntSlider(value=now, min=0, max=size - 1, description=name, continuous_update=False)
-               for name, now, size in (("step t", step.t, passage.n_steps), ("unit", step.unit, passage.n_units),
-                                       ("example", step.example, passage.batch))]
-
-    def move(_):
-        page.value = step.at(*(slider.value for slider in sliders))._repr_html_()
-
-    for slider in sliders:
-        slider.observe(move, "value")
-    box = ipywidgets.VBox([ipywidgets.HBox(sliders), page])
-    return Interactive(box, step)
+    return Interactive(step, ipywidgets)
 
 
 class Interactive:
-    """A widget, and the still page for where widgets are not shown. `box` is the widget, `step` where it started."""
+    """Sliders, and the page that they move. Only the sliders are a widget.
 
-    def __init__(self, box, step):
-        self.box, self.step = box, step
+    The page is an ordinary output, which the kernel replaces when a slider moves. So a notebook that is only read, where no
+    kernel runs and widgets are not shown, has the page as it was left.
 
-    def _repr_mimebundle_(self, **kwargs):
-        return {**self.box._repr_mimebundle_(**kwargs), "text/plain": str(self.step), "text/html": self.step._repr_html_()}
+    Attributes: `step`, what is shown now; `sliders`, over t, unit and example; `shown`, the output that is replaced.
+    """
+
+    def __init__(self, step, ipywidgets):
+        self.step, self.shown, passage = step, None, step.passage
+        self.sliders = [ipywidgets.IntSlider(value=now, min=0, max=size - 1, description=name, continuous_update=False)
+                        for name, now, size in (("step t", step.t, passage.n_steps), ("unit", step.unit, passage.n_units),
+                                                ("example", step.example, passage.batch))]
+        for slider in self.sliders:
+            slider.observe(self.move, "value")
+        self.box = ipywidgets.HBox(self.sliders)
+
+    def move(self, _):
+        """Show what the sliders say."""
+        self.step = self.step.at(*(slider.value for slider in self.sliders))
+        if self.shown is not None:
+            self.shown.update(self.step)
+
+    def _ipython_display_(self):
+        from IPython.display import display
+        bundle = self.box._repr_mimebundle_()
+        bundle = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
+        display({**bundle, "text/plain": "(sliders over step, unit and example: run this cell to use them)"}, raw=True)
+        self.shown = display(self.step, display_id=True)

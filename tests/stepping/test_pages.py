@@ -104,18 +104,28 @@ def test_numbers_are_written_alike(value, text):
     assert written([Number(value, True)]) == (f"({text})" if value < 0 else text)
 
 
-def test_sliders_in_a_live_notebook_move_the_page():
+def test_sliders_in_a_live_notebook_replace_the_page():
     pytest.importorskip("ipywidgets")
     step = step_of()
-    live = step.interact()
-    sliders, page = live.box.children[0].children, live.box.children[1]
-    assert [slider.description for slider in sliders] == ["step t", "unit", "example"]
-    sliders[0].value = 2
-    sliders[1].value = 1
-    assert page.value == step.at(2, 1, 0)._repr_html_()
-    bundle = live._repr_mimebundle_()
-    bundle = bundle[0] if isinstance(bundle, tuple) else bundle
-    assert bundle["text/html"] == step._repr_html_() and "application/vnd.jupyter.widget-view+json" in bundle
+    live, shown = step.interact(), []
+    live.shown = type("Output", (), {"update": staticmethod(shown.append)})
+    assert [slider.description for slider in live.sliders] == ["step t", "unit", "example"]
+    live.sliders[0].value = 2
+    live.sliders[1].value = 1
+    assert len(shown) == 2 and shown[-1]._repr_html_() == step.at(2, 1, 0)._repr_html_() == live.step._repr_html_()
+
+
+def test_the_page_below_the_sliders_is_an_ordinary_output(capsys):
+    pytest.importorskip("ipywidgets")
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+    InteractiveShell.instance()
+    step = step_of()
+    with capture_output() as captured:
+        step.interact()._ipython_display_()
+    sliders, page = (output.data for output in captured.outputs)
+    assert "application/vnd.jupyter.widget-view+json" in sliders and "text/html" not in sliders
+    assert page["text/html"] == step._repr_html_()
 
 
 def test_without_widgets_the_still_page_is_shown(monkeypatch):

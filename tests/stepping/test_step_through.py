@@ -90,7 +90,8 @@ def test_every_sum_and_every_product_written_out_adds_up(name, options):
 
 @pytest.mark.parametrize("name, options", CASES, ids=label)
 def test_every_stage_of_an_equation_has_the_value_that_stands_at_its_end(name, options):
-    functions = {"σ": lambda x: 0.5 + 0.5 * np.tanh(x / 2), "tanh": np.tanh, "log": np.log, "relu": lambda x: max(x, 0.0), "e": np.e,
+    functions = {"σ": lambda x: 0.5 + 0.5 * np.tanh(x / 2), "tanh": np.tanh, "log": np.log,
+                 "relu": lambda x: max(x, 0.0), "e": np.e,
                  "softplus": lambda x: np.log1p(np.exp(x))}
     step = StepThrough(passage_of(name, options), 2, 1, 0)
     for line in step.forward:
