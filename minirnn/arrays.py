@@ -56,10 +56,12 @@ def write_arrays(path, arrays):
         TypeError: an array holds something else, or its name is no string. ValueError: a name that the format cannot hold.
         OSError: the file cannot be written; an older one is then left as it was.
     """
-    arrays = {name: np.asarray(a) for name, a in arrays.items()}
+    if not hasattr(arrays, "items"):
+        raise TypeError(f"arrays is {checks.shown(arrays)}, expected a mapping from name to array")
+    arrays = {name: checks.array(str(name), a) for name, a in arrays.items()}
     for name, a in arrays.items():
         if not isinstance(name, str):
-            raise TypeError(f"arrays has the name {name!r}, expected a string")
+            raise TypeError(f"arrays has the name {checks.shown(name)}, expected a string")
         if not name or "\0" in name or "\\" in name or len(name) > 1000:
             raise ValueError(f"arrays has the name {name[:50]!r}, expected up to 1000 characters without \\ and NUL")
         if a.dtype.kind not in NUMBERS:
@@ -107,7 +109,7 @@ def read_arrays(path, expected=None, *, finite=True, most_bytes=MOST_BYTES):
                 raise ValueError(f"{path} holds {total:,} bytes of arrays, expected at most {most_bytes:,}")
             wanted = {name: header[:2] for name, (header, _) in contents.items()}
         else:
-            wanted = {name: _shape_and_dtype(one) for name, one in expected.items()}
+            wanted = _wanted(expected)
             _check_names(path, contents, wanted)
         for name, (shape, dtype) in wanted.items():
             _check_header(f"{path} has {name}", contents[name][0], shape, dtype)
@@ -129,9 +131,13 @@ def read_array(path, name, *, most_bytes=MOST_BYTES):
         return _numbers(path, name, archive, header, info, header.dtype, finite=False)
 
 
-def _shape_and_dtype(one):
-    shape, dtype = (one.shape, one.dtype) if hasattr(one, "shape") else one
-    return tuple(shape), np.dtype(dtype)
+def _wanted(expected):
+    """Name -> (shape, dtype)."""
+    try:
+        pairs = {name: (one.shape, one.dtype) if hasattr(one, "shape") else one for name, one in expected.items()}
+        return {name: (tuple(shape), np.dtype(dtype)) for name, (shape, dtype) in pairs.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise TypeError(f"expected is {checks.shown(expected)}, expected a mapping from name to (shape, dtype)") from None
 
 
 # ---- 1. the list of contents, and what each array says of itself -----------------------------------------------------

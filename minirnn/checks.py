@@ -8,6 +8,16 @@ import numpy as np
 DTYPES = ("float32", "float64", "complex128")
 
 
+def shown(value):
+    """`value` as it stands in a message: on one line, and no longer than that."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    if isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_)) and abs(value) >= 10**30:
+        return f"an integer of {len(str(abs(value)))} digits" if abs(value) < 10**4000 else "an integer of thousands of digits"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
 def dtype_of(dtype):
     """The NumPy dtype meant by `dtype`, which must be float32, float64 or complex128."""
     try:
@@ -15,14 +25,14 @@ def dtype_of(dtype):
     except (TypeError, ValueError, SyntaxError):
         found = None
     if found is None or found.name not in DTYPES:
-        raise ValueError(f"dtype is {dtype!r}, expected one of {', '.join(DTYPES)}")
+        raise ValueError(f"dtype is {shown(dtype)}, expected one of {', '.join(DTYPES)}")
     return np.dtype(found.name)                                 # in the order of bytes that this processor computes in
 
 
 def positive_integer(name, value):
     """`value` as an int of at least 1; TypeError or ValueError otherwise."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} is {value!r}, expected a positive integer")
+        raise TypeError(f"{name} is {shown(value)}, expected a positive integer")
     if value < 1:
         raise ValueError(f"{name} is {value}, expected a positive integer")
     return int(value)
@@ -31,11 +41,11 @@ def positive_integer(name, value):
 def number(name, value, low=None, high=None, open_low=False):
     """`value` as a finite float within [low, high] (or (low, high]); TypeError or ValueError otherwise."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} is {value!r}, expected a number")
+        raise TypeError(f"{name} is {shown(value)}, expected a number")
     try:
         value = float(value)
     except OverflowError:
-        raise ValueError(f"{name} is an integer of {len(str(value))} digits, expected a number of at most 1.8e+308") from None
+        raise ValueError(f"{name} is {shown(value)}, expected a number of at most 1.8e+308") from None
     below = low is not None and (value <= low if open_low else value < low)
     if not np.isfinite(value) or below or (high is not None and value > high):
         bounds = [f"{'above' if open_low else 'of at least'} {low:g}"] if low is not None else []
@@ -47,7 +57,7 @@ def number(name, value, low=None, high=None, open_low=False):
 def choice(name, value, valid):
     """`value`, which must be one of `valid`; ValueError otherwise."""
     if value not in valid:
-        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(str, valid))}")
+        raise ValueError(f"{name} is {shown(value)}, expected one of {', '.join(map(str, valid))}")
     return value
 
 
@@ -56,7 +66,7 @@ def lookup(kind, name, valid):
     try:
         return valid[name]
     except (KeyError, TypeError):
-        raise KeyError(f"{kind} {name!r} is unknown, expected one of {', '.join(valid)}") from None
+        raise KeyError(f"{kind} {shown(name)} is unknown, expected one of {', '.join(valid)}") from None
 
 
 def generator(rng):
@@ -64,7 +74,7 @@ def generator(rng):
     if isinstance(rng, np.random.Generator):
         return rng
     if isinstance(rng, bool) or not isinstance(rng, numbers.Integral) or rng < 0:
-        raise TypeError(f"rng is {rng!r}, expected a seed (an integer of at least 0) or a numpy Generator")
+        raise TypeError(f"rng is {shown(rng)}, expected a seed (an integer of at least 0) or a numpy Generator")
     return np.random.default_rng(int(rng))
 
 
@@ -86,16 +96,18 @@ def fits_memory(what, n_bytes):
 
 def gigabytes(n_bytes):
     """A number of bytes in words."""
+    if n_bytes >= 10**300:                                      # more than a float can hold
+        return f"1e+{len(str(n_bytes // 10**9)) - 1} GB"
     return f"{n_bytes / 1e9:,.1f} GB" if n_bytes < 1e15 else f"{n_bytes / 1e9:.0e} GB"
 
 
 def path(name, value):
     """`value`, a string or a path, as a string; TypeError or ValueError otherwise."""
     if not isinstance(value, (str, os.PathLike)):
-        raise TypeError(f"{name} is {value!r}, expected a path: a string or a pathlib.Path")
+        raise TypeError(f"{name} is {shown(value)}, expected a path: a string or a pathlib.Path")
     value = os.fsdecode(value)
     if not value or "\0" in value:
-        raise ValueError(f"{name} is {value!r}, expected a path")
+        raise ValueError(f"{name} is {shown(value)}, expected a path")
     return value
 
 

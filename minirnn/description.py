@@ -1,7 +1,9 @@
 """What a cell is, on one page: its equations, its parameters with their shapes, its state and where it comes from."""
 
+import ast
 import html
 import inspect
+import textwrap
 
 from . import checks
 from .cells import CELLS, make_cell
@@ -9,8 +11,16 @@ from .memory import kept
 
 
 def summary(kind):
-    """The first line of a class's docstring."""
-    return inspect.getdoc(kind).splitlines()[0]
+    """The first line of a class's docstring, which `python -OO` leaves in the file alone; empty where there is none."""
+    written = inspect.getdoc(kind) or next(filter(None, map(_docstring_in_file, kind.__mro__)), "")
+    return written.partition("\n")[0]
+
+
+def _docstring_in_file(kind):
+    try:
+        return ast.get_docstring(ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0])
+    except (OSError, TypeError):                                # built in, or from a program without files
+        return None
 
 
 class Description:

@@ -40,7 +40,7 @@ def _not_noted(asked, noted):
 def _noted(name, value):
     """A memo's entry as an array: a tuple of arrays of one shape becomes one with an axis more."""
     if not isinstance(name, str) or not name.isidentifier():
-        raise TypeError(f"step noted something as {name!r}, expected a name, such as \"gate\"")
+        raise TypeError(f"step noted something as {checks.shown(name)}, expected a name, such as \"gate\"")
     try:
         array = np.asarray(value)
     except ValueError:                                          # arrays of different shapes
@@ -93,7 +93,7 @@ class FunctionCell(Cell):
     def __init__(self, step, step_backward, params, *, n_in, n_hidden, state_names=("h",), dtype="float64"):
         for name, function in (("step", step), ("step_backward", step_backward)):
             if not callable(function):
-                raise TypeError(f"{name} is {function!r}, expected a function")
+                raise TypeError(f"{name} is {checks.shown(function)}, expected a function")
         if not hasattr(params, "items"):
             raise TypeError(f"params is a {type(params).__name__}, expected a mapping from name to array")
         state_names = tuple(state_names)

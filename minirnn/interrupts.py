@@ -3,10 +3,12 @@
 All three arrive as a KeyboardInterrupt, so that whoever keeps what was learned on Ctrl-C keeps it in each case.
 """
 
+import _thread
 import os
 import signal
 import sys
 import threading
+import time
 from contextlib import contextmanager
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -20,11 +22,6 @@ class Interruption:
 
     def __init__(self):
         self.received = None
-
-    @property
-    def status(self):
-        """The exit status that shells expect: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."""
-        return 128 + (self.received or signal.SIGINT)
 
 
 @contextmanager
@@ -41,16 +38,21 @@ def interruptible():
 
     def interrupt(number, frame):
         seen.received = seen.received or number
-        raise KeyboardInterrupt(signal.Signals(number).name)
+        if dropping:
+            _thread.start_new_thread(_send, (number,))
+        else:
+            raise KeyboardInterrupt(signal.Signals(number).name)
 
     def unraisable(given):
         """Python drops an exception where none can be raised, as at the death of an object; the interruption is repeated."""
         if seen.received and issubclass(given.exc_type, KeyboardInterrupt):
-            threading.Timer(0.01, _send, [seen.received]).start()
+            dropping.append(True)
+            _thread.start_new_thread(_send, (seen.received,))
+            dropping.clear()
         else:
             hook(given)
 
-    before, hook = handle(interrupt), sys.unraisablehook
+    before, hook, dropping = handle(interrupt), sys.unraisablehook, []
     if before:
         sys.unraisablehook = unraisable
     try:
@@ -61,8 +63,30 @@ def interruptible():
         sys.unraisablehook = hook
 
 
+def pass_on(history):
+    """KeyboardInterrupt, with the `signal` of the interruption, if a training was interrupted.
+
+    For whoever trains a network to show something: half trained it shows nothing.
+    """
+    if history.interrupted:
+        stopped = KeyboardInterrupt("a network that is half trained is no result")
+        stopped.signal = history.signal
+        raise stopped
+
+
+def exit_status(interruption, seen):
+    """The exit status that shells expect: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
+
+    Args:
+        interruption: the error with which the command ended.
+        seen: what `interruptible` gave.
+    """
+    return 128 + (getattr(interruption, "signal", None) or seen.received or signal.SIGINT)
+
+
 def _send(number):
-    """A signal to the main thread, which it wakes if it waits for something."""
+    """A signal to the main thread in a moment, which wakes it if it waits for something."""
+    time.sleep(0.02)
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident, number)
     else:

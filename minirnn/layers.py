@@ -261,6 +261,8 @@ class Dropout(Layer):
         if not training:
             return xs, Memo(kept=None)
         xs = checks.floats("xs", xs, self.dtype, finite=False)
+        if not xs.ndim:
+            raise ValueError("xs is a single number, expected an array")
         kept, ys = np.empty(xs.shape, bool), np.empty(xs.shape, self.dtype) if out is None else out
         for part in _chunks(xs):
             kept[part] = self.rng.random(xs[part].shape, np.float32) >= self.p
@@ -284,7 +286,7 @@ class Dropout(Layer):
 
 def _chunks(xs):
     """The steps of xs as slices of some `ELEMENTS_AT_ONCE` elements."""
-    length = max(1, ELEMENTS_AT_ONCE // max(1, xs[0].size))
+    length = max(1, ELEMENTS_AT_ONCE // max(1, xs[:1].size))
     return [slice(start, start + length) for start in range(0, len(xs), length)]
 
 

@@ -59,7 +59,9 @@ def memory_estimate(name, size, segment=None):
         size: a `Size`, or four integers in its order.
         segment: as in `unroll`.
     """
-    T, B, D, H = size = Size(*size)
+    T, B, D, H = size = Size(*(checks.positive_integer("size", n) for n in size))
+    if segment is not None:
+        segment = checks.positive_integer("segment", segment)
     given = (2 * D + H) * T * B * 4                             # xs, dxs, dhs
     return given + kept_bytes(name, size, segment) + work_bytes(name, size, segment) + _parameter_bytes(name, size)
 
@@ -127,6 +129,7 @@ def training_memory(model, n_steps, batch, segment=None):
 
 def check_training_memory(model, n_steps, batch, segment=None):
     """The `training_memory`; a ValueError that gives it and says which batch would fit, if the machine has not that much."""
+    n_steps, batch = checks.positive_integer("n_steps", n_steps), checks.positive_integer("batch", batch)
     needed, there = training_memory(model, n_steps, batch, segment), machine_memory()
     if there is None or needed <= there:
         return needed

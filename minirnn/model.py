@@ -41,7 +41,7 @@ class ModelParameters(Mapping):
     def __getitem__(self, name):
         part, _, symbol = str(name).partition(".")
         if part not in self.groups or symbol not in self.groups[part]:
-            raise KeyError(f"parameter {name!r} is unknown, expected one of {', '.join(self)}")
+            raise KeyError(f"parameter {checks.shown(name)} is unknown, expected one of {', '.join(self)}")
         return self.groups[part][symbol]
 
     def __setitem__(self, name, value):
@@ -98,10 +98,10 @@ class Model:
     def __init__(self, cells, n_out, *, inputs=None, residual=False, normalise=False, dropout=0.0, rng=0):
         self.cells = _checked_cells(cells)
         if inputs is not None and not isinstance(inputs, OneHot):
-            raise TypeError(f"inputs is {inputs!r}, expected a OneHot or an Embedding")
+            raise TypeError(f"inputs is {checks.shown(inputs)}, expected a OneHot or an Embedding")
         for name, value in (("residual", residual), ("normalise", normalise)):
             if not isinstance(value, bool):
-                raise TypeError(f"{name} is {value!r}, expected True or False")
+                raise TypeError(f"{name} is {checks.shown(value)}, expected True or False")
         self.dtype, self.inputs, self.residual = self.cells[0].dtype, inputs, residual
         self._check_fit()
         rng = checks.generator(rng)
@@ -246,13 +246,13 @@ def _checked_cells(cells):
     if isinstance(cells, Cell):
         return [cells]
     if isinstance(cells, str) or not isinstance(cells, Iterable):
-        raise TypeError(f"cells is {cells!r}, expected a Cell or a list of them (see make_cell)")
+        raise TypeError(f"cells is {checks.shown(cells)}, expected a Cell or a list of them (see make_cell)")
     cells = list(cells)
     if not cells:
         raise ValueError("cells is empty, expected a Cell or a list of at least one")
     for i, cell in enumerate(cells):
         if not isinstance(cell, Cell):
-            raise TypeError(f"cells has {cell!r}, expected a Cell (see make_cell)")
+            raise TypeError(f"cells has {checks.shown(cell)}, expected a Cell (see make_cell)")
         for j in range(i):
             if cells[j] is cell:
                 raise ValueError(f"cells has the same Cell object as cell {j + 1} and cell {i + 1}, expected one of its own "

@@ -99,6 +99,9 @@ class Adam(Optimizer):
         self.beta1 = checks.number("beta1", beta1, low=0, high=1)
         self.beta2 = checks.number("beta2", beta2, low=0, high=1)
         self.epsilon = checks.number("epsilon", epsilon, low=0, open_low=True)
+        for name, beta in (("beta1", self.beta1), ("beta2", self.beta2)):
+            if beta == 1:                                       # nothing would ever be taken in
+                raise ValueError(f"{name} is 1, expected a number below 1")
 
     def _rule(self, theta, dtheta, m, v, work):
         m *= self.beta1
@@ -115,17 +118,24 @@ class Adam(Optimizer):
 OPTIMIZERS = {"adam": Adam, "sgd": SGD, "rmsprop": RMSProp}
 
 
+def _vectors(grads):
+    """The vectors under gradients; TypeError if these are none."""
+    if not hasattr(grads, "flats"):
+        raise TypeError(f"grads is {checks.shown(grads)}, expected the gradients of a cell or a model, as backward returns them")
+    return grads.flats
+
+
 def clip_by_element(grads, limit):
     """Bring every element of the gradients into [−limit, limit], in place."""
     limit = checks.number("limit", limit, low=0, open_low=True)
-    for dtheta in grads.flats:
+    for dtheta in _vectors(grads):
         np.clip(dtheta, -limit, limit, out=dtheta)
 
 
 def clip_by_norm(grads, limit):
     """Scale all gradients down, in place, if their joint norm is above `limit`. Returns the norm before."""
     limit = checks.number("limit", limit, low=0, open_low=True)
-    norm = float(np.sqrt(sum(np.vdot(dtheta, dtheta).real for dtheta in grads.flats)))
+    norm = float(np.sqrt(sum(np.vdot(dtheta, dtheta).real for dtheta in _vectors(grads))))
     if norm > limit:
         for dtheta in grads.flats:
             dtheta *= limit / norm

@@ -68,9 +68,9 @@ def unroll(cell, xs, state=None, out=None, *, segment=None, progress=None):
             `out` that does not fit, segment < 1.
     """
     if not isinstance(cell, Cell):
-        raise TypeError(f"cell is {cell!r}, expected a Cell (see make_cell)")
+        raise TypeError(f"cell is {checks.shown(cell)}, expected a Cell (see make_cell)")
     if progress is not None and not callable(progress):
-        raise TypeError(f"progress is {progress!r}, expected a function")
+        raise TypeError(f"progress is {checks.shown(progress)}, expected a function")
     xs = checks.array("xs", xs)
     if xs.ndim != 3:
         raise ValueError(f"xs has shape {xs.shape}, expected three axes (T, features, batch)")
@@ -87,7 +87,7 @@ def unroll(cell, xs, state=None, out=None, *, segment=None, progress=None):
     if out is None:
         out = Run(cell, len(xs), xs.shape[2], segment)
     elif not isinstance(out, Run) or out.cell is not cell:
-        raise ValueError(f"out is {out!r}, expected an earlier run of this cell")
+        raise ValueError(f"out is {checks.shown(out)}, expected an earlier run of this cell")
     elif (out.n_steps, out.batch) != (len(xs), xs.shape[2]):
         raise ValueError(f"out holds {out.n_steps} steps of {out.batch} columns, xs has {len(xs)} of {xs.shape[2]}")
     elif out.segment != segment:
@@ -181,7 +181,7 @@ class Run:
 
     def __getitem__(self, name):
         if name in self.names and self.segment < self.n_steps:
-            raise ValueError(f"{name!r} is not kept: the run keeps {self.segment} of its {self.n_steps} steps at a time "
+            raise ValueError(f"{checks.shown(name)} is not kept: the run keeps {self.segment} of its {self.n_steps} steps at a time "
                              f"(segment={self.segment}); run.hs, run.state and run.start are there")
         if name in self._states:
             return read_only(self._states[name][1:])
@@ -191,7 +191,7 @@ class Run:
             return read_only(self._shown[name])
         if name in self.cell.derived:
             return self.cell.derived[name](self)
-        raise KeyError(f"the run has no {name!r}, expected one of {', '.join(self.names)}")
+        raise KeyError(f"the run has no {checks.shown(name)}, expected one of {', '.join(self.names)}")
 
     def __repr__(self):
         return f"Run of {self.cell!r}: {self.n_steps} steps, {self.batch} columns, names {', '.join(self.names)}"

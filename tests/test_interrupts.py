@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from minirnn.interrupts import ENDING, handle, interruptible
+from minirnn import History
+from minirnn.interrupts import ENDING, Interruption, exit_status, handle, interruptible, pass_on
 
 ROOT = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(os.name != "posix", reason="sends signals as POSIX systems do")
@@ -32,7 +33,7 @@ def test_each_signal_interrupts_and_has_its_exit_status(number, status):
     with interruptible() as seen, pytest.raises(KeyboardInterrupt):
         assert seen.received is None
         signal.raise_signal(number)
-    assert (seen.received, seen.status) == (number, status)
+    assert seen.received == number and exit_status(KeyboardInterrupt(), seen) == status
     assert signal.getsignal(number) is before
 
 
@@ -93,6 +94,13 @@ def test_a_program_that_imports_minirnn_keeps_its_own_handlers(tmp_path):
         (tmp_path / "program.py").write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}")
         done = subprocess.run([sys.executable, *program], cwd=ROOT, capture_output=True, text=True)
         assert done.stdout.startswith("True <built-in function default_int_handler>"), done.stderr
+
+
+def test_what_interrupted_a_training_interrupts_whoever_asked_for_it():
+    pass_on(History())
+    with pytest.raises(KeyboardInterrupt) as caught:
+        pass_on(History(stopped="interrupted", signal=int(signal.SIGTERM)))
+    assert exit_status(caught.value, Interruption()) == 143 and exit_status(KeyboardInterrupt(), Interruption()) == 130
 
 
 def test_handle_says_what_there_was_before():

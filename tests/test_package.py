@@ -3,6 +3,8 @@
 import ast
 import importlib
 import inspect
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,23 @@ def test_import_brings_in_numpy_and_the_standard_library_only():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     foreign = [m for m in ast.literal_eval(done.stdout) if m.split(".")[0] not in sys.stdlib_module_names]
     assert foreign == []
+
+
+def test_the_versions_that_are_needed_are_stated_once():
+    """requirements.txt is what pyproject.toml asks for, and pytest and Jupyter beside."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    stated = [line.strip().strip('",').replace("'", '"') for line in re.search(r"dependencies = \[(.*?)\n\]", project, re.S)[1]
+              .splitlines() if line.strip().startswith('"')]
+    asked = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if not line.startswith("#")]
+    assert stated and asked[:len(stated)] == stated
+    assert [line.partition(">")[0] for line in asked[len(stated):]] == ["pytest", "jupyter"]
+
+
+def test_python_without_docstrings_shows_the_same_of_the_cells():
+    for arguments in (["cells"], ["cells", "rda-exp-tanh"], ["tasks"]):
+        shown = {subprocess.run([sys.executable, *how, "-B", "-m", "minirnn", *arguments], cwd=ROOT, capture_output=True, check=True,
+                                env={**os.environ, "PYTHONIOENCODING": "utf-8"}).stdout for how in ([], ["-OO"])}
+        assert len(shown) == 1
 
 
 def imports(path):

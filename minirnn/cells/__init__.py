@@ -59,5 +59,5 @@ def make_cell(name, n_in, n_hidden, *, rng=0, dtype="float32", **options):
     valid = cell_class.options()
     for option in options:
         if option not in valid:
-            raise TypeError(f"{name} has no option {option!r}, expected one of {', '.join(valid)}")
+            raise TypeError(f"{name} has no option {checks.shown(option)}, expected one of {', '.join(valid)}")
     return cell_class(n_in, n_hidden, rng=rng, dtype=dtype, **options)

@@ -69,7 +69,7 @@ class Cell:
         self.n_hidden = checks.positive_integer("n_hidden", n_hidden)
         self.dtype = checks.dtype_of(dtype)
         if learned_state not in (True, False, "all"):
-            raise TypeError(f"learned_state is {learned_state!r}, expected True, False or 'all'")
+            raise TypeError(f"learned_state is {checks.shown(learned_state)}, expected True, False or 'all'")
         self.learned_state = learned_state
         others = [name for name in self.state_names[1:] if name in self.state_learnable] if learned_state == "all" else []
         self.learned = {"h": "s", **{name: f"s_{name}" for name in others}} if learned_state else {}

@@ -42,7 +42,7 @@ class GRU(Cell):
 
     def __init__(self, n_in, n_hidden, *, reset_after=False, gate_bias=0.0, **kwargs):
         if not isinstance(reset_after, bool):
-            raise TypeError(f"reset_after is {reset_after!r}, expected True or False")
+            raise TypeError(f"reset_after is {checks.shown(reset_after)}, expected True or False")
         self.reset_after = reset_after
         self.bias_start = {name: checks.number("gate_bias", gate_bias) for name in ("b_r", "b_z")}
         super().__init__(n_in, n_hidden, **kwargs)

@@ -124,7 +124,7 @@ def _bound(name, value):
 
 def _range(name, value):
     if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise TypeError(f"{name} is {value!r}, expected a pair of numbers (low, high)")
+        raise TypeError(f"{name} is {checks.shown(value)}, expected a pair of numbers (low, high)")
     low, high = (checks.number(f"{name}[{k}]", number) for k, number in enumerate(value))
     if low > high:
         raise ValueError(f"{name} is ({low:g}, {high:g}), expected the lower number first")

@@ -5,7 +5,7 @@ import sys
 import textwrap
 
 from .. import __version__
-from ..interrupts import interruptible
+from ..interrupts import exit_status, interruptible
 from . import bench, cells, compare, demo, gradcheck, lemma1, step, table, tasks, train
 from .common import KEPT, in_words
 from .output import lasting
@@ -26,7 +26,7 @@ def main(arguments=None):
     with lasting() as (out, err), interruptible() as ending:
         try:
             options = parser().parse_args(arguments)
-            out.goes_on = hasattr(options, "out") or any(getattr(options, name, None) for name in ("figure", "long"))
+            out.goes_on = leaves_files(options)
             status = options.run(options) or 0
             out.flush()
         except SystemExit:                                      # --help, or a mistake that argparse has told
@@ -34,19 +34,23 @@ def main(arguments=None):
             raise
         except BaseException as error:
             status = _status_of(error, ending, out)
-        if status == 130:                                       # as a command says that it was interrupted, by whatever
-            status = ending.status
         if out.error and not out.left:
             print(f"minirnn: the output could not be written: {in_words(out.error)}", file=err)
         err.flush()
         return 2 if KEPT.misplaced or out.error and not out.left else status
 
 
+def leaves_files(options):
+    """Whether somebody waits for files from this command, and not only for what it prints."""
+    asked = any(getattr(options, name, None) for name in ("figure", "long", "html"))
+    return asked or options.run is demo.run or options.out is not demo.OUT      # which is there for want of a command
+
+
 def _status_of(error, ending, out):
     """Say in one line what was wrong: the exit status. An error that is no fault of the user's comes through."""
     if isinstance(error, KeyboardInterrupt) or ending.received:         # or what an interruption became on its way
         print(f"minirnn: interrupted; {_what_is_kept()}", file=sys.stderr)
-        return 130
+        return exit_status(error, ending)
     if error is out.error:
         return READER_LEFT
     if not isinstance(error, (ValueError, KeyError, TypeError, OSError, FloatingPointError, MemoryError)):

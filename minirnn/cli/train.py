@@ -85,7 +85,7 @@ def tell(experiment, state):
 
 
 def report(record):
-    """What came of it, beside the best answer that is always the same."""
+    """What came of it, beside guessing."""
     solved = f"solved at step {record['solved_at']:,} ({record['criterion']})" if record["solved_at"] else (
         f"not solved ({record['criterion']})" if record["criterion"] else "no criterion")
     print(f"{record['steps']:,} steps in {record['seconds']:.1f} s; {solved}")
@@ -93,13 +93,13 @@ def report(record):
     print(f"{'':<22}" + "".join(f"{name:>20}" for name in names))
     for split, numbers in record["metrics"].items():
         print(f"{'held out, ' + split:<22}" + "".join(f"{numbers[name]:>20.4f}" for name in names))
-    print(f"{'always the same answer':<22}" + "".join(f"{record['trivial'][name]:>20.4f}" for name in names))
+    print(f"{'guessing':<22}" + "".join(f"{record['trivial'][name]:>20.4f}" for name in names))
 
 
 def draw(experiment, state, folder):
     """The figure of its course."""
     if state.step:
         title = f"{experiment.cell} with {experiment.n_hidden} units on {experiment.task}"
-        trivial = {name: (float(value), "the best answer that is always the same")
+        trivial = {name: (float(value), "guessing")
                    for name, value in state.task.trivial("validation").items()}
         save_figure("training_figure", (title, state.history, trivial), folder / FIGURE)

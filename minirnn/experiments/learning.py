@@ -3,6 +3,7 @@
 import functools
 from typing import NamedTuple
 
+from ..interrupts import pass_on
 from ..tasks import make_task
 from ..training import make_model, train
 
@@ -46,6 +47,5 @@ def _learn(task, cell, seed, length, until, n_hidden, steps, batch, lr):
     made = make_task(task, length=length)
     model = make_model(made, cell, n_hidden, rng=seed)
     history = train(model, made, steps=steps, batch=batch, lr=lr, until=until, rng=seed)
-    if history.interrupted:
-        raise KeyboardInterrupt("a network that is half trained is no result")
+    pass_on(history)
     return Learned(cell, seed, history.solved_at, history.steps, model)

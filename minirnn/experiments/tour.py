@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ..cells import CELLS
 from ..checking.check import METHODS, gradcheck
 from ..checking.problems import awake_cell
+from ..interrupts import pass_on
 from ..tasks import make_task
 from ..training import History, evaluate, make_model, train
 
@@ -46,6 +47,5 @@ def language_model(task, seed=0, callback=None):
     of = LANGUAGE_MODEL
     model = make_model(task, of["cell"], of["hidden"], rng=seed)
     history = train(model, task, steps=of["steps"], batch=of["batch"], lr=of["lr"], rng=seed, callback=callback)
-    if history.interrupted:
-        raise KeyboardInterrupt("a network that is half trained is no result")
+    pass_on(history)
     return LanguageModel.of(task, model, history, start="The ")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .. import checks
+from ..interrupts import pass_on
 from ..tasks import make_task
 from ..training import make_model, train
 
@@ -67,8 +68,7 @@ def train_short_test_long(task, cell, *, length=None, multiples=MULTIPLES, n_hid
     training_task = make_task(task, length=length)
     model = make_model(training_task, cell, n_hidden, rng=seed)
     history = train(model, training_task, steps=steps, batch=batch, lr=lr, until=until, rng=seed)
-    if history.interrupted:
-        raise KeyboardInterrupt("a network that is half trained is no result")
+    pass_on(history)
     long_task = make_task(task, length=max(multiples) * length)
     test = long_task.batch(np.random.default_rng(2**32 - 1), test_batch)
     curve = long_task.correct(model.forward(test.xs).outputs, test).mean(axis=1)

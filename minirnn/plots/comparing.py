@@ -13,7 +13,7 @@ def curves_figure(curves, *, title="", metric="loss", criterion=None, trivial=No
         title: what was learned.
         metric: which of the curves' numbers to draw.
         criterion: a number at which the task is solved, drawn as a line.
-        trivial: what the best answer that is always the same reaches, drawn as a line.
+        trivial: what guessing reaches, drawn as a line.
         reference: label -> (steps, values) of curves to draw under ours, with the style of the cell that the label begins with.
     """
     fig = figure(7.8, 4.4)
@@ -29,7 +29,7 @@ def curves_figure(curves, *, title="", metric="loss", criterion=None, trivial=No
         least, largest = min(least, np.nanmin(low)), max(largest, np.nanmax(high))
     for label, (steps, values) in (reference or {}).items():
         axes.plot(steps, values, **line_style(label), linewidth=1, alpha=0.45, label=label)
-    for level, words in ((trivial, "always the same answer"), (criterion, "solved")):
+    for level, words in ((trivial, "guessing"), (criterion, "solved")):
         if level is not None:
             axes.axhline(level, color=FAINT if words != "solved" else INK, linewidth=0.9, linestyle="--")
             axes.annotate(words, (0, level), xycoords=("axes fraction", "data"), xytext=(4, 3), textcoords="offset points",

@@ -31,8 +31,8 @@ def task_figure(task, seed=0, n=3):
             axes.spines[:].set_color(FAINT)
         _draw(strips, one)
     title = summary(type(task)) if type(task).__doc__ else type(task).__name__
-    fig.suptitle(f"{title}\nGrey: what the network reads. Yellow: what it should say. Dotted: nothing to read, or nothing asked.",
-                 fontsize=10, x=0.01, ha="left")
+    fig.suptitle(f"{title}\nGrey: what the network reads. Yellow: what it should say. "
+                 "Dotted: nothing to read, or nothing asked.", fontsize=10, x=0.01, ha="left")
     panels[-1][-1].set_xlabel("step")
     return fig
 

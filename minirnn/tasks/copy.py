@@ -36,7 +36,7 @@ class CopyTask(Task):
 
     def trivial(self, split="validation"):
         """Blanks where blanks belong, and a guess among the symbols where a symbol belongs."""
-        share = np.mean([(batch.targets != self.blank).mean() for batch in self.evaluation(split)])
+        share = float(np.mean([(batch.targets != self.blank).mean() for batch in self.evaluation(split)]))
         return {"loss": share * math.log2(self.symbols), "accuracy": 1 - share + share / self.symbols,
                 "symbols": 1 / self.symbols}
 

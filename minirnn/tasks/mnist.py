@@ -23,8 +23,8 @@ class Mnist(Images):
     """Handwritten digits of 28 by 28 pixels, a pixel a step; which digit it was, asked for at the last step.
 
     The four files of MNIST are looked for in the folder `path`. Without it, they are looked for in $MINIRNN_DATA, or else
-    in ~/.cache/minirnn (Windows: %LOCALAPPDATA%\\minirnn), and downloaded to that folder if they are missing: 12 MB. They may be
-    packed (.gz) or not. Other digits in the same format do as well.
+    in ~/.cache/minirnn (Windows: %LOCALAPPDATA%\\minirnn), and downloaded to that folder if they are missing: 12 MB. They
+    may be packed (.gz) or not. Other digits in the same format do as well.
 
     The first 5,000 of the 60,000 training digits, a twelfth, are the validation part, as in the code of the RWA's author.
 
@@ -36,8 +36,8 @@ class Mnist(Images):
         FileNotFoundError: the files are not there and cannot be downloaded. OSError, ValueError: they cannot be read.
     """
 
-    source = ("LeCun, Cortes & Burges, the MNIST database of handwritten digits; pixel by pixel as in Le, Jaitly & Hinton 2015, "
-              "Ostmeyer & Cowell 2017 and Li et al. 2018")
+    source = ("LeCun, Cortes & Burges, the MNIST database of handwritten digits; pixel by pixel as in Le, Jaitly & Hinton "
+              "2015, Ostmeyer & Cowell 2017 and Li et al. 2018")
 
     def __init__(self, path=None, pixels_per_step=1):
         self.prepare(mnist(path), 255, pixels_per_step)
@@ -76,8 +76,8 @@ def mnist(path=None):
     n_validation = len(images) // 12
     if n_validation == 0:
         raise ValueError(f"{files['train-images-idx3-ubyte.gz']} has {len(images)} digits, expected at least 12")
-    return {"train": (images[n_validation:], labels[n_validation:]), "validation": (images[:n_validation], labels[:n_validation]),
-            "test": _pair(files, "t10k")}
+    return {"train": (images[n_validation:], labels[n_validation:]),
+            "validation": (images[:n_validation], labels[:n_validation]), "test": _pair(files, "t10k")}
 
 
 def _find(folder, name):

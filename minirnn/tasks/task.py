@@ -23,6 +23,7 @@ wrong with a task; `train` asks it first.
 import copy
 import inspect
 import math
+import os
 import traceback
 import types
 from contextlib import contextmanager
@@ -95,7 +96,7 @@ class Criterion(NamedTuple):
                     return cls(metric, relation, float(bound))
                 except ValueError:
                     break
-        raise ValueError(f'the criterion is {given!r}, expected a metric, a relation and a number, as in "loss < 0.001" or '
+        raise ValueError(f'the criterion is {checks.shown(given)}, expected a metric, a relation and a number, as in "loss < 0.001" or '
                          f'"accuracy >= 0.99"')
 
     def met(self, numbers):
@@ -139,7 +140,9 @@ class Task:
     def __new__(cls, *given, **options):
         task = super().__new__(cls)
         try:
-            task.made_with = dict(inspect.signature(cls).bind(*given, **options).arguments)
+            arguments = inspect.signature(cls).bind(*given, **options).arguments
+            task.made_with = {name: os.fspath(value) if isinstance(value, os.PathLike) else value
+                              for name, value in arguments.items()}     # it is written down with a training
         except TypeError:                                       # __init__ is about to say so
             task.made_with = {}
         return task
@@ -270,12 +273,12 @@ def check_task(task):
     if task.n_symbols is not None:
         checks.positive_integer(f"{name}.n_symbols", task.n_symbols)
     if task.targets is not None and task.targets not in LOSSES:
-        raise ValueError(f"{name}.targets is {task.targets!r}, expected one of {', '.join(LOSSES)}")
+        raise ValueError(f"{name}.targets is {checks.shown(task.targets)}, expected one of {', '.join(LOSSES)}")
     if task.loss is None:
         raise TypeError(f"{name} has neither targets nor loss, expected targets = one of "
                         f"{', '.join(map(repr, LOSSES))}, from which the loss follows")
     if not callable(task.loss):
-        raise TypeError(f"{name}.loss is {task.loss!r}, expected a function loss(outputs, targets, weights)")
+        raise TypeError(f"{name}.loss is {checks.shown(task.loss)}, expected a function loss(outputs, targets, weights)")
     criterion, task = Criterion.of(task.criterion), copy.copy(task)     # a copy: looking at a task leaves no trace in it
     _check_arguments(f"{name}.batch", task.batch, "rng", "batch_size")
     with errors_told(f"{name}.batch", _file_of(task)):

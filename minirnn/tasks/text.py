@@ -77,7 +77,8 @@ class Text(Task):
         if path is not None and corpus is not None:
             raise ValueError(f"corpus is {corpus!r} beside the path {str(path)!r}, expected only one of them")
         path = path if path is None else Path(checks.path("path", path))
-        units = checks.choice("units", units or ("bytes" if path is not None and path.name == "enwik8" else "characters"), UNITS)
+        of_name = "bytes" if path is not None and path.name == "enwik8" else "characters"
+        units = checks.choice("units", units or of_name, UNITS)
         if path is None:
             self.text = checks.lookup("corpus", corpus or "documentation", CORPORA)()
             if not self.text:

@@ -121,7 +121,7 @@ class Comparison:
     """Cells side by side on one task: what `run_all` found, as a table.
 
     Attributes: `rows`, a dict for each experiment; `failed`, those that failed, as (name, why); `task`, `preset`, `criterion`,
-    `trivial` (the score of the best answer that is always the same).
+    `trivial` (the score of guessing).
     """
 
     def __init__(self, outcomes, preset=None):
@@ -152,7 +152,7 @@ class Comparison:
             table.append([cell, steps_in_words([row["solved_at"] for row in rows], max(row["steps"] for row in rows)),
                           *(spread([row["metrics"][name] for row in rows], "{:.4g}") for name in metrics),
                           spread([row["seconds"] for row in rows], "{:.0f}")])
-        table.append(["always the same answer", "", *(f"{self.trivial[name]:.4g}" for name in metrics), ""])
+        table.append(["guessing", "", *(f"{self.trivial[name]:.4g}" for name in metrics), ""])
         return table
 
     def __str__(self):

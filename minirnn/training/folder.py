@@ -128,7 +128,7 @@ def record_of(experiment, state):
     Returns:
         A dict: "experiment", its settings; "steps", "solved_at", "best_at", "stopped" and "seconds", as in `History`;
         "first_batch_at", the first step whose own batch met the criterion; "metrics" on the held-out sequences of each split;
-        "trivial", the score of the best answer that is always the same; "n_params"; "versions".
+        "trivial", what guessing reaches (see `Task.trivial`); "n_params"; "versions".
     """
     history, task = state.history, state.task
     return {"kind": "minirnn record", "experiment": experiment.as_dict(), "criterion": state.settings.until,

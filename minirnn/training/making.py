@@ -22,7 +22,10 @@ def make_model(task, cell="lstm", n_hidden=32, *, n_layers=1, n_dims=None, resid
         dtype: of the model.
         options: the cells'.
     """
+    if not hasattr(task, "n_symbols"):
+        raise TypeError(f"task is {checks.shown(task)}, expected a Task (see make_task)")
     n_layers = checks.positive_integer("n_layers", n_layers)
+    checks.fits_memory(f"{n_layers} layers", 10_000 * n_layers)         # of Python's own objects, at the least
     rng, inputs, n_in = checks.generator(rng), None, task.n_in
     if task.n_symbols is not None:
         inputs = (OneHot(task.n_symbols, dtype=dtype) if n_dims is None else

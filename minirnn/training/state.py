@@ -72,7 +72,7 @@ class TrainState:
             kind = checks.lookup("optimizer", optimizer, OPTIMIZERS)
             optimizer = kind() if lr is None else kind(lr=lr)
         elif lr is not None:
-            raise ValueError(f"lr is {lr!r} beside an optimizer that has its own: expected only one of them")
+            raise ValueError(f"lr is {checks.shown(lr)} beside an optimizer that has its own: expected only one of them")
         self.optimizer, self.base_lr = optimizer, optimizer.lr
         self.criterion, self.schedule = Criterion.of(self.settings.until), Schedule.of(self.settings.schedule)
         self.rng = checks.generator(rng)

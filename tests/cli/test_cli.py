@@ -152,7 +152,7 @@ def test_train_writes_weights_numbers_and_a_figure(tmp_path, capsys):
     model = minirnn.load(tmp_path / "run" / "model.npz")
     assert type(model.cells[0]).__name__ == "RDA" and model.cells[0].attention == "sigmoid"
     said = capsys.readouterr().out
-    assert "held out, test" in said and "always the same answer" in said and "not solved (loss < 0.001)" in said
+    assert "held out, test" in said and "guessing" in said and "not solved (loss < 0.001)" in said
 
 
 def test_train_reads_a_text_of_the_users(tmp_path, capsys):
@@ -207,7 +207,7 @@ def test_compare_makes_a_table_a_figure_and_json(tmp_path, capsys):
                "--out", str(tmp_path)]
     assert cli.main(command) == 0
     said = capsys.readouterr().out
-    assert "steps until loss < 0.001" in said and "rwa" in said and "always the same answer" in said
+    assert "steps until loss < 0.001" in said and "rwa" in said and "guessing" in said
     found = json.loads((tmp_path / "compare.json").read_text())
     assert [(row["cell"], row["seed"]) for row in found["rows"]] == [("rwa", 0), ("rwa", 1), ("gru", 0), ("gru", 1)]
     for row in found["rows"]:

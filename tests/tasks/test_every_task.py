@@ -79,7 +79,8 @@ def test_held_out_sequences_are_the_same_each_time_whatever_was_drawn_before(nam
 def test_validation_test_and_training_sequences_are_different_ones(name):
     """Where chance makes no two alike. (Of `reber` and `parity` there are only so many short ones.)"""
     task = minirnn.make_task(name) if "mnist" not in name else small_task(name)
-    parts = {split: {column for batch in task.evaluation(split) for column in columns(batch)} for split in ("validation", "test")}
+    parts = {split: {column for batch in task.evaluation(split) for column in columns(batch)}
+             for split in ("validation", "test")}
     stream = task.batches(np.random.default_rng(0), 50)
     parts["train"] = {column for _ in range(30) for column in columns(next(stream))}
     for one, two in (("validation", "test"), ("validation", "train"), ("test", "train")):

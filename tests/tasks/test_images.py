@@ -1,4 +1,4 @@
-"""Digits and MNIST: what a sequence is, how the pictures are divided, and files that are missing, damaged or made to do harm."""
+"""Digits and MNIST: what a sequence is, how pictures are divided, and files that are missing, damaged or made to do harm."""
 
 import contextlib
 import functools
@@ -163,9 +163,11 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     (lambda f: (f / "train-images-idx3-ubyte.gz").unlink(), "train-images-idx3-ubyte.gz is missing, packed or not"),
     (lambda f: [(f / f"t10k-{name}.gz").unlink() for name in ("images-idx3-ubyte", "labels-idx1-ubyte")],
      "t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz are missing"),
-    (lambda f: write_idx(f / "train-labels-idx1-ubyte.gz", np.full(36, 10, np.uint8)), "the label 10, expected digits from 0 to 9"),
+    (lambda f: write_idx(f / "train-labels-idx1-ubyte.gz", np.full(36, 10, np.uint8)),
+     "the label 10, expected digits from 0 to 9"),
     (lambda f: write_idx(f / "train-labels-idx1-ubyte.gz", np.zeros(35, np.uint8)), "axis 0 has the length 36 and not 35"),
-    (lambda f: write_idx(f / "train-images-idx3-ubyte.gz", np.zeros((36, 28, 27), np.uint8)), "axis 2 has the length 27 and not 28"),
+    (lambda f: write_idx(f / "train-images-idx3-ubyte.gz", np.zeros((36, 28, 27), np.uint8)),
+     "axis 2 has the length 27 and not 28"),
     (lambda f: write_mnist(f, train=11), "has 11 digits, expected at least 12"),
     (lambda f: (f / "t10k-labels-idx1-ubyte.gz").write_bytes(b""), "it ends too early"),
 ])
@@ -260,7 +262,8 @@ def test_a_file_address_serves_as_a_mirror(published, monkeypatch):
     (lambda content: content[:-20] + bytes([content[-20] ^ 1]) + content[-19:], "its SHA-256 differs"),
     (lambda content: b"<html>login first</html>", "24 bytes came"),
 ])
-def test_another_file_than_the_published_one_is_not_kept_and_the_next_mirror_is_asked(published, tmp_path, monkeypatch, spoil, why):
+def test_another_file_than_the_published_one_is_not_kept_and_the_next_mirror_is_asked(published, tmp_path, monkeypatch,
+                                                                                      spoil, why):
     folder, cache = published
     bad = tmp_path / "bad"
     bad.mkdir()
@@ -327,15 +330,17 @@ def test_a_server_that_misbehaves_ends_in_one_sentence(published, tmp_path, monk
 
 def test_without_a_network_the_command_line_says_which_files_to_put_where(tmp_path):
     """In a process of its own, with mirrors that nobody listens at."""
-    code = ("import sys; from minirnn.tasks import mnist; mnist.MIRRORS = ('http://127.0.0.1:9/mnist/',); from minirnn import cli; "
-            "sys.exit(cli.main(['tasks', 'mnist']))")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "MINIRNN_DATA": str(tmp_path / "none"), "no_proxy": "127.0.0.1"},
-                          capture_output=True, text=True, timeout=60)
+    code = ("import sys; from minirnn.tasks import mnist; mnist.MIRRORS = ('http://127.0.0.1:9/mnist/',); "
+            "from minirnn import cli; sys.exit(cli.main(['tasks', 'mnist']))")
+    folder = tmp_path / "none"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120,
+                          env={**os.environ, "MINIRNN_DATA": str(folder), "no_proxy": "127.0.0.1"})
     said = done.stderr.strip().splitlines()[-1]
     assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert said.startswith("minirnn: MNIST's train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and "
-                           f"t10k-labels-idx1-ubyte.gz are not in {tmp_path / 'none'}, and ")
-    assert "Connection refused" in said and said.endswith("put what is missing into that folder, or name another with the option path")
+    assert said.startswith("minirnn: MNIST's train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz "
+                           f"and t10k-labels-idx1-ubyte.gz are not in {folder}, and ")
+    assert "Connection refused" in said
+    assert said.endswith("put what is missing into that folder, or name another with the option path")
 
 
 # ---- reading IDX files -----------------------------------------------------------------------------------------------

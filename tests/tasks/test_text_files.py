@@ -1,5 +1,7 @@
 """`text` on other texts: files, bytes, enwik8's split, and what every Python brings along."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -47,11 +49,19 @@ def test_a_model_of_bytes_writes_text(tmp_path):
 
 
 def test_codes_take_no_more_room_than_they_need(tmp_path):
-    few, many = written(tmp_path / "few.txt", "abcdefgh" * 100), written(tmp_path / "many.txt", "".join(map(chr, range(300, 1300))))
+    few = written(tmp_path / "few.txt", "abcdefgh" * 100)
+    many = written(tmp_path / "many.txt", "".join(map(chr, range(300, 1300))))
     assert minirnn.make_task("text", path=few).codes.dtype == np.uint8
     task = minirnn.make_task("text", path=many)
     assert task.codes.dtype == np.uint16 and task.codes.tolist() == list(range(1000))
     assert task.batch(np.random.default_rng(0), 2).xs.dtype == np.int64
+
+
+def test_what_a_task_was_made_with_can_be_written_down(tmp_path):
+    path = written(tmp_path / "a.txt", "ab" * 500)
+    task = minirnn.make_task("text", path=path, length=9)
+    again = minirnn.make_task("text", **json.loads(json.dumps(task.made_with)))
+    assert again.text == task.text and again.length == 9
 
 
 def test_lines_end_in_the_same_way_wherever_a_file_was_written(tmp_path):
@@ -69,7 +79,8 @@ def test_the_library_is_a_long_text_without_any_download():
 
 def test_the_library_is_made_of_comments_and_texts_between_three_quotes(tmp_path, monkeypatch):
     (tmp_path / "b").mkdir()
-    written(tmp_path / "b" / "one.py", '"""First.\n\nMore."""\nx = 1  # beside code: not taken\n\ndef f():\n    """Second."""\n    # third\n')
+    written(tmp_path / "b" / "one.py", '"""First.\n\nMore."""\nx = 1  # beside code: not taken\n\n'
+                                       'def f():\n    """Second."""\n    # third\n')
     written(tmp_path / "a.py", "#! fourth\n\nx = '''no'''\n")
     (tmp_path / "test").mkdir()
     written(tmp_path / "test" / "no.py", "# not everywhere\n")
@@ -82,7 +93,8 @@ def test_guessing_by_frequency_is_scored_with_the_frequencies_of_the_training_te
     task = minirnn.make_task("text", path=written(tmp_path / "a.txt", "aab" * 300 + "b" * 100))
     p = np.array([601, 301]) / 902
     assert task.trivial("test")["loss"] == pytest.approx(-np.log2(p[1]))
-    assert task.trivial("test")["accuracy"] == 0 and task.trivial("validation")["bits per character"] == pytest.approx(-np.log2(p[1]))
+    assert task.trivial("test")["accuracy"] == 0
+    assert task.trivial("validation")["bits per character"] == pytest.approx(-np.log2(p[1]))
 
 
 @pytest.mark.parametrize("options, error, words", [
