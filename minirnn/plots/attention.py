@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .style import FAINT, figure, tidy
+from .style import figure, tidy
 
 TITLES = {
     "a": "logit of the attention, a", "c": "memory c", "f": "forget gate f", "g": "g", "gamma": "discount γ", "h": "state h",
@@ -71,16 +71,16 @@ def weights_figure(panels):
     """How much every past value counts at every step: a row for each step, which adds up to 1.
 
     Args:
-        panels: title -> (T, T) weights, row t and column s: how much the value of step s counts in the average of step t.
+        panels: title -> (T, T) weights, row t and column j: how much the value of step j counts in the average of step t.
     """
-    fig = figure(0.6 + 3.3 * len(panels), 3.5)
+    from matplotlib.colors import PowerNorm                     # between 0 and 1/10 there is more to see than above
+    fig = figure(0.9 + 3.3 * len(panels), 4.1)
     axes_of = fig.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     largest = max(np.max(np.where(np.arange(len(p)) > 0, p.T, 0)) for p in map(np.asarray, panels.values()))
     for axes, (title, weights) in zip(axes_of, panels.items()):
         hidden = np.ma.masked_where(np.triu(np.ones_like(weights), 1) > 0, weights)
-        image = axes.imshow(hidden, cmap="cividis", vmin=0, vmax=min(1, largest), interpolation="nearest",
+        image = axes.imshow(hidden, cmap="cividis", norm=PowerNorm(0.5, 0, min(1, largest)), interpolation="nearest",
                             extent=(0.5, len(weights) + 0.5, len(weights) + 0.5, 0.5))
-        axes.plot([0.5, len(weights) + 0.5], [0.5, len(weights) + 0.5], color=FAINT, linewidth=0.8)
-        tidy(axes, title, "value of step s", "average of step t" if axes is axes_of[0] else None)
+        tidy(axes, title, "value of step j", "average of step t" if axes is axes_of[0] else None)
     fig.colorbar(image, ax=list(axes_of), pad=0.01, fraction=0.03, label="weight")
     return fig

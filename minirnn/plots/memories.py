@@ -38,38 +38,33 @@ def powers_figure(bases, n_steps, band=(0.5, 2)):
     fig = figure(7.6, 3.6)
     axes = fig.subplots()
     k = np.arange(n_steps + 1)
-    axes.axhspan(*band, color="#e6f2ec", linewidth=0)
-    axes.text(n_steps, np.sqrt(band[0] * band[1]), f"between {band[0]:g} and {band[1]:g}", ha="right", va="center", fontsize=9)
+    axes.axhspan(*band, color="#cfe5da", linewidth=0, label=f"from {band[0]:g} to {band[1]:g}")
     colours = ("#D55E00", "#E69F00", "#009E73", INK, "#56B4E9", "#0072B2", "#CC79A7")
     lines = ("--", "-.", "-", (0, (1, 1)), "-", "-.", "--")
     for (label, u), colour, line in zip(bases.items(), colours, lines):
         axes.plot(k, np.exp(k * np.log(u)), color=colour, linestyle=line, linewidth=2, label=label)
     axes.set_yscale("log")
-    axes.set_ylim(1e-6, 1e6)
-    axes.legend(frameon=False, fontsize=9, loc="upper left", title="recurrent weight")
+    axes.set_ylim(1e-5, 1e5)
+    fig.legend(frameon=False, fontsize=9, loc="outside right center", title="recurrent weight")
     tidy(axes, "What one weight does to a gradient", "steps back in time, k", "u to the power k (logarithmic)")
     return fig
 
 
-def reach_figure(sizes, weights, *, marked=()):
+def reach_figure(sizes, weights):
     """How far back each unit remembers: the size of the gradient of its last state with respect to every input.
 
     Args:
         sizes: (H, T): for each unit and each step, counted from the first.
         weights: (H,) the units' recurrent weights: written beside the rows.
-        marked: rows whose weight is written in bold.
     """
     fig = figure(8.6, 0.9 + 0.19 * len(sizes))
     axes = fig.subplots()
-    with np.errstate(divide="ignore"):
-        shown = np.log10(np.asarray(sizes, float) / np.max(sizes, axis=1, keepdims=True, initial=1e-300))
-    image = axes.imshow(np.maximum(shown, -4), aspect="auto", interpolation="nearest", cmap="cividis", vmin=-4, vmax=0)
-    bar = fig.colorbar(image, ax=axes, pad=0.01, fraction=0.03, ticks=[-4, -3, -2, -1, 0])
-    bar.ax.set_yticklabels(["≤ 1/10000", "1/1000", "1/100", "1/10", "1"])
+    shown = np.asarray(sizes, float) / np.max(sizes, axis=1, keepdims=True, initial=1e-300)
+    image = axes.imshow(shown, aspect="auto", interpolation="nearest", cmap="cividis", vmin=0, vmax=1)
+    fig.colorbar(image, ax=axes, pad=0.01, fraction=0.03)
     axes.set_yticks(range(len(weights)), [f"{u:+.3f}" for u in weights], fontsize=7.5)
-    for row in marked:
-        axes.get_yticklabels()[row].set_fontweight("bold")
     steps = np.arange(0, shown.shape[1], 10)
     axes.set_xticks(shown.shape[1] - 1 - steps, steps)
-    tidy(axes, "How much of an input a unit still holds at the end (share of its best)", "how many steps ago the input was read", "unit, by its weight u")
+    tidy(axes, "How much of an input a unit still holds at the end (share of its best)",
+         "how many steps ago the input was read", "unit, by its weight u")
     return fig
