@@ -37,6 +37,8 @@ def run(options):
         record = run_experiment(experiment, folder, resume=resume, callback=progress)
     except KeyboardInterrupt as interruption:
         progress.end()
+        if not (folder / CHECKPOINT).exists():                  # before the first step
+            raise
         state = load_state(folder / CHECKPOINT)
         draw(experiment, state, folder)
         print(f"interrupted after {state.step} steps; `python -m minirnn train --resume {folder}` goes on")

@@ -26,7 +26,8 @@ class Interactive:
                                                 ("example", step.example, passage.batch))]
         for slider in self.sliders:
             slider.observe(self.move, "value")
-        self.box = ipywidgets.HBox(self.sliders)
+            slider.layout.min_width = "280px"                     # less leaves no track to slide on
+        self.box = ipywidgets.HBox(self.sliders, layout={"flex_flow": "row wrap"})
 
     def move(self, _):
         """Show what the sliders say."""

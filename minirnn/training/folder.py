@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import check_writable, replacing
+from ..files import check_writable, replacing, write_or_elsewhere
 from ..threads import blas_threads
 from .checkpoint import load_state, save_state
 from .experiment import Experiment
@@ -50,7 +50,7 @@ def run_experiment(experiment, folder, *, resume=False, callback=None, every=60.
         FileExistsError: the folder holds a run already, and `resume` is False.
         ValueError: it holds a run of other settings, or files that are damaged.
         BlockingIOError: another process is running in this folder.
-        OSError: the folder cannot be written to.
+        OSError: the folder cannot be written to. If that turns out at the end, the message says where all of it is instead.
         KeyboardInterrupt: the run was interrupted; its checkpoint is there, and the error's `signal` is that of the
             interruption.
     """
@@ -72,26 +72,37 @@ def run_experiment(experiment, folder, *, resume=False, callback=None, every=60.
         state = load_state(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else experiment.start()
         if there is None:
             write_json(folder / EXPERIMENT, experiment.as_dict())
-        history = go_on(state, callback=callback, keep=Keeper(folder / CHECKPOINT, every))
+        try:
+            history = go_on(state, callback=callback, keep=Keeper(folder / CHECKPOINT, every))
+        except (FloatingPointError, ValueError, TypeError):     # the state is that of before the step that failed
+            write_or_elsewhere(folder, lambda place: save_state(state, place / CHECKPOINT))
+            raise
+        where, error = folder, None
+        if state.whole:                                         # not if a second Ctrl-C came in the middle of a step
+            where, error = write_or_elsewhere(folder, lambda place: write_results(experiment, state, place))
+        if error:
+            raise OSError(f"{error.strerror or error}: {folder}; all of {experiment.name}, with its checkpoint, is in {where} "
+                          f"instead")
         if history.interrupted:
-            state.model.save(folder / MODEL)
-            write_curve(history, folder / CURVE)
             stopped = KeyboardInterrupt(f"{experiment.name} was interrupted after {state.step} steps; {folder} keeps all of it")
             stopped.signal = history.signal
             raise stopped
-        return write_results(experiment, state, folder)
+        return read_record(folder / RECORD)
 
 
 class Keeper:
-    """Writes a checkpoint every so many seconds, and when the training ends: the `keep` of `train`."""
+    """Writes a checkpoint every so many seconds, the `keep` of `train`. A full disk does not end the training: it tries again."""
 
     def __init__(self, path, every=60.0):
         self.path, self.every, self.written = Path(path), every, time.monotonic()
 
     def __call__(self, state):
-        if state.history.stopped or time.monotonic() - self.written >= self.every:
-            save_state(state, self.path)
+        if time.monotonic() - self.written >= self.every and not state.history.stopped:
             self.written = time.monotonic()
+            try:
+                save_state(state, self.path)
+            except OSError:                                     # the older one is whole, and the disk may have room again
+                pass
 
 
 @contextmanager
@@ -114,12 +125,13 @@ def only_one(folder):
 # ---- what comes of it ------------------------------------------------------------------------------------------------
 
 def write_results(experiment, state, folder):
-    """Write the model, the curve and the record of a training that has ended; returns the record."""
+    """Write what is left of a training: its checkpoint, model and curve, and the record if it has come to an end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_state(state, folder / CHECKPOINT)
     state.model.save(folder / MODEL)
     write_curve(state.history, folder / CURVE)
-    record = record_of(experiment, state)
-    write_json(folder / RECORD, record)
-    return record
+    if not state.history.interrupted:
+        write_json(folder / RECORD, record_of(experiment, state))
 
 
 def record_of(experiment, state):

@@ -61,7 +61,7 @@ def resume(state, *, callback=None, keep=None):
     if history.stopped in ("interrupted", "error"):
         history.stopped, history.signal = "", None
     try:
-        with threads_for(state.model.cells, settings.batch), listening() as asked:
+        with listening() as asked:
             while not history.stopped:
                 history.stopped = _go_on(state, callbacks)
                 if asked.signal is not None and not history.stopped:
@@ -87,8 +87,9 @@ def _go_on(state, callbacks):
     """One step, and why it was the last; "" if it was not."""
     if state.step >= state.settings.steps:
         return "steps"
-    loss, metrics = state.learn()
-    solved = state.look(loss, metrics)
+    with threads_for(state.model.cells, state.settings.batch):
+        loss, metrics = state.learn()
+        solved = state.look(loss, metrics)
     if any([callback(state.step, loss, metrics) for callback in callbacks]):
         return "callback"
     if solved:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from .. import checks
+from ..memory import check_training_memory
 from ..optim import OPTIMIZERS, Optimizer, clip_by_element, clip_by_norm
 from ..tasks.task import Criterion, Task, score
 from .history import History
@@ -63,7 +64,7 @@ class TrainState:
         whole: False while a step is under way: what is there then belongs to no step.
 
     Raises:
-        TypeError, ValueError, KeyError: for settings of the wrong kind.
+        TypeError, ValueError, KeyError: for settings of the wrong kind, or more memory than the machine has.
     """
 
     def __init__(self, model, task, settings=None, *, optimizer="adam", lr=None, rng=0):
@@ -75,6 +76,8 @@ class TrainState:
             raise ValueError(f"lr is {checks.shown(lr)} beside an optimizer that has its own: expected only one of them")
         self.optimizer, self.base_lr = optimizer, optimizer.lr
         self.criterion, self.schedule = Criterion.of(self.settings.until), Schedule.of(self.settings.schedule)
+        n_steps = len(task.batch(np.random.default_rng(0), 1).xs)
+        check_training_memory(model, n_steps, self.settings.batch)
         self.rng = checks.generator(rng)
         self.first_random = self.random = self.rng.bit_generator.state      # of the data, before the first batch and the next
         self.step, self.history, self.carried, self.best = 0, History(), None, None
@@ -98,7 +101,8 @@ class TrainState:
             state = self.carried if data.carry else None
             reused = self._run if self._run is not None and self._run.fits(data.xs) else None
             run = self._run = model.forward(data.xs, state, out=reused, training=True)
-            loss, doutputs = task.loss(run.outputs, data.targets, data.weights)
+            with np.errstate(over="ignore", invalid="ignore"):          # told in words, below
+                loss, doutputs = task.loss(run.outputs, data.targets, data.weights)
             if not np.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss} at step {step}; {self._before(step)}")
             _, grads, _ = run.backward(doutputs)

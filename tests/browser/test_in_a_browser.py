@@ -155,3 +155,5 @@ def test_a_student_runs_the_notebook_moves_the_slider_and_answers(browser, lab, 
     wide = notebook.ask("return panel.content.widgets.filter(c => c.outputArea && c.outputArea.node.scrollWidth > "
                         "c.outputArea.node.clientWidth + 1).map(c => c.model.sharedModel.source.slice(0, 60))")
     assert wide == [], "wider than the window"
+    tracks = browser.run("return [...document.querySelectorAll('.jp-OutputArea-output .noUi-target')].map(t => t.clientWidth)")
+    assert min(tracks) > 60, "no track to slide on"

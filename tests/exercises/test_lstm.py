@@ -76,6 +76,21 @@ def test_a_mistake_in_the_lstm_is_told_and_not_what_belongs_there(old, new, word
     assert old not in str(feedback)
 
 
+def test_of_a_half_finished_lstm_is_told_what_is_right_already():
+    def lstm_backward(p, dnew, x, old, new, memo, grads):
+        h, c = old
+        o, s = memo["o"], memo["s"]
+        dx, dh, dc = 0 * x, 0 * h, 0 * c
+        da_o = dnew[0] * s * o * (1 - o)
+        grads["W_o"] += da_o @ x.T
+        grads["R_o"] += da_o @ h.T
+        grads["b_o"] += da_o.sum(axis=1, keepdims=True)
+        return dx, (dh, dc)
+
+    said = str(told("02.3", lstm_backward))
+    assert "that of W_o, R_o and b_o is right" in said and "The gradient of W_f is 0: nothing is ever added to it" in said
+
+
 def test_the_blank_of_the_lstm_is_not_answered_yet():
     def lstm_backward(p, dnew, x, old, new, memo, grads):
         dh_new, dc_next = dnew

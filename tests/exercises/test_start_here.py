@@ -97,7 +97,7 @@ def test_a_backward_pass_of_the_wrong_kind_is_told_in_a_sentence():
 
     for answer, words in ((one_value, "expected a pair: dx, dold"), (no_tuple, "expected a tuple of 1"),
                           (assigned, "write grads[\"W\"] +="), (misshapen, "raised ValueError"),
-                          (lambda p, dnew: None, "takes 2 positional arguments but 7 were given"),
+                          (lambda p, dnew: None, "expected (p, dnew, x, old, new, memo, grads)"),
                           (np.zeros(3), "expected a function"), (dict, "the class dict"), ("text", "a str")):
         feedback = told("00.4", answer)
         assert feedback.status == "wrong" and words in str(feedback)

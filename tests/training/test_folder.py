@@ -116,6 +116,35 @@ def test_a_full_disk_during_a_checkpoint_leaves_the_older_one_whole(tmp_path, mo
     assert run_experiment(None, tmp_path / "run", resume=True)["steps"] == 20
 
 
+def test_results_that_cannot_be_written_in_the_end_are_elsewhere(tmp_path, monkeypatch):
+    def fill(step, loss, metrics):
+        if step == 20:                                          # something with the folder's own file names gets in the way
+            for name in ("model.npz", "checkpoint.npz", "curve.csv"):
+                (tmp_path / "run" / name).mkdir()
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(OSError, match="all of addition-gru-0, with its checkpoint, is in .*minirnn-.* instead"):
+        run_experiment(small(), tmp_path / "run", callback=fill)
+    elsewhere, = tmp_path.glob("minirnn-*")
+    assert read_record(elsewhere / "record.json")["steps"] == 20 and load_state(elsewhere / "checkpoint.npz").step == 20
+
+
+def test_a_loss_that_is_not_finite_leaves_the_last_good_state(tmp_path, monkeypatch):
+    calls, right = [], minirnn.tasks.addition.Addition.batch
+
+    def batch(self, rng, batch_size):
+        made = right(self, rng, batch_size)
+        calls.append(batch_size)
+        return made._replace(targets=made.targets * np.float32(1e30)) if calls.count(3) == 8 else made
+
+    monkeypatch.setattr(minirnn.tasks.addition.Addition, "batch", batch)
+    with pytest.raises(FloatingPointError, match="the loss is (inf|nan) at step 8"):
+        run_experiment(small(), tmp_path / "run")
+    state = load_state(tmp_path / "run" / "checkpoint.npz")
+    assert state.step == 7 and all(np.isfinite(a).all() for a in state.model.params.values())
+    assert run_experiment(None, tmp_path / "run", resume=True)["steps"] == 20
+
+
 @pytest.mark.parametrize("content, words", [
     ("{", "cannot be read as JSON"), ("[1]", "holds a list"), ('{"task": "addition", "cell": "gru", "colour": 3}', "has no colour"),
     ('{"task": "sorting", "cell": "gru"}', "task 'sorting' is unknown"), ('{"cell": "gru"}', "task"),
