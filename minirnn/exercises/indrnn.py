@@ -143,8 +143,8 @@ EXERCISES = [
         answer=units_needed, within=1.5,
         told="Counting takes one number. The other units have fallen silent: their relu lets nothing through any more, and no "
              "gradient either.",
-        hints=["How many numbers does it take to count?", "What becomes of a relu unit whose pre-activation has fallen below 0 at "
-                                                         "every step, and what of its gradient?"]),
+        hints=["How many numbers does it take to count?",
+               "What becomes of a relu unit whose pre-activation has fallen below 0 at every step, and what of its gradient?"]),
     Prediction(
         "07.6", "Wide and alone",
         "An Elman network of 32 units learns the parity of up to 10 bits in a few hundred updates: is the number of ones so "
