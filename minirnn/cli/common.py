@@ -26,10 +26,18 @@ class Kept:
 KEPT = Kept()
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that tells a default, unless the text tells it or there is none."""
+
+    def _get_help_string(self, action):
+        return action.help if action.default in (None, [], False) or "default:" in action.help or "without" in action.help else (
+            super()._get_help_string(action))
+
+
 def add_command(commands, name, run, text, details=""):
     """A new command: its name, the function that runs it, what it does in one line, and more about it for --help."""
     one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}. {details}".strip(),
-                              formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+                              formatter_class=Help)
     one.set_defaults(run=run)
     return one
 

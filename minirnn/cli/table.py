@@ -31,6 +31,10 @@ def run(options):
     if curves:
         check_figure(path)
     print(json.dumps(table.as_dict(), indent=1) if options.json else table)
+    missing = [row["model"] for row in table.rows if not row["records"]]
+    if missing and not options.json:
+        print(f"\nNo run yet of {', '.join(missing)}. One takes an hour or more: python -m minirnn train {table.task} --preset paper "
+              f"--cell {missing[0]}")
     if curves and (options.figure or not options.json):
         metric = criterion.metric if criterion else "loss"
         save_figure("curves_figure", curves, path, options.json, metric=metric, criterion=criterion and criterion.bound,
