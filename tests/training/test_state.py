@@ -239,19 +239,20 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(tm
     def start(folder):
         return subprocess.Popen([sys.executable, "-c", RUN, str(folder)], env=environment, stderr=subprocess.PIPE, text=True)
 
-    whole, draw = start(tmp_path / "whole"), random.Random(1)
+    whole, draw, kills, number = start(tmp_path / "whole"), random.Random(1), 0, 0
     assert whole.wait(120) == 0, whole.stderr.read()
-    for number in range(100 if LONG else 4):                    # each is killed until it has ended
-        folder, kills = tmp_path / f"killed {number}", 0
+    while kills < (100 if LONG else 4):
+        number, left = number + 1, 4                            # each run is killed up to four times, then it may end
+        folder = tmp_path / f"killed {number}"
         while True:
             process = start(folder)
             try:
-                process.wait(draw.uniform(0.25, 0.9) if kills < 3 else 120)
+                process.wait(draw.uniform(0.25, 0.9) if left else 120)
                 break
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-                kills += 1
+                kills, left = kills + 1, left - 1
         assert process.returncode == 0, process.stderr.read()
         for name in ("curve.csv", "model.npz"):
             assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), (number, name, kills)
