@@ -28,7 +28,7 @@ def add_settings(command, presets=True):
     """Add the flags; those not given are left to the preset, or to `Experiment`."""
     if presets:
         command.add_argument("--preset", choices=list(PRESETS), help="settings to start from: " + "; ".join(
-            ("teach: small, under a minute", "paper: those of the source", "author: those of the RWA's author")))
+            ("teach: small, for a class", "paper: those of the source", "author: those of the RWA's author")))
     for name, (flag, kind, letter, text) in SETTINGS.items():
         default = Experiment.__dataclass_fields__[name].default
         told = "" if default is None or name == "until" else f" (without a preset: {default})"

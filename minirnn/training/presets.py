@@ -1,6 +1,6 @@
 """Settings that somebody else has chosen well: those of the papers, and small ones for a class.
 
-    teach       small enough that each cell takes less than a minute on a laptop, large enough to see the difference
+    teach       small enough for a class on laptops, large enough to see a difference between cells
     paper       exactly the settings of the source
     author      those of the RWA's author in the code that he published with it (Ostmeyer & Cowell 2017)
 
