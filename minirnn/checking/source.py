@@ -189,5 +189,6 @@ def _plain(value):
 
 
 def _names(code):
-    """The names of attributes and globals in a code object, and in the functions within it."""
-    return set(code.co_names).union(*(_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
+    """The names of attributes and globals in a code object, and in the functions within it, in the order of their use."""
+    inner = [name for c in code.co_consts if isinstance(c, types.CodeType) for name in _names(c)]
+    return list(dict.fromkeys([*code.co_names, *inner]))
