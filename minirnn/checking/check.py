@@ -116,7 +116,8 @@ def gradcheck(subject, xs=None, targets=None, *, loss=mean_squared_error, method
         found, rounding = difference(loss, array, where, step)
         closer = lambda k: second_look(loss, array, where[k], step, method, flowing)
         rows.append(_compare(block, gradient, where, found, rounding + own_rounding, tolerance, closer))
-    report = Report(title, method, step, tolerance, rows, getattr(problem, "unsteady", ()))
+    report = Report(title, method, step, tolerance, rows, getattr(problem, "unsteady", ()), problem.nonlinear,
+                    getattr(problem, "lowered", {}))
     if diagnose and not report:
         try:
             if isinstance(subject, Cell):

@@ -58,8 +58,9 @@ def with_place(error, thing, run=None, head=False):
     if frames:
         error.place = Place(file, frames[-1].lineno, frames[-1].name)
     else:
-        returns = [k for k, line in enumerate(lines) if line.lstrip().startswith("return")] if inspect.isfunction(thing) and not head else []
-        error.place = Place(file, first + (returns or [0])[-1], thing.__name__)
+        returns = [k for k, line in enumerate(lines) if line.lstrip().startswith("return")]
+        at = returns[-1] if returns and inspect.isfunction(thing) and not head else 0
+        error.place = Place(file, first + at, thing.__name__)
     return error
 
 
@@ -83,7 +84,8 @@ def check_contract(cell, xs):
     with blamed(_own(cell, "input_terms")):
         wxs = _input_terms(cell, x)
         if np.ndim(wxs) != 3 or len(wxs) != 1 or wxs.shape[2] != shape[1]:
-            raise ValueError(f"input_terms returned {described(wxs)}, expected (1, rows, {shape[1]}), as it was given {x.shape}")
+            raise ValueError(f"input_terms returned {described(wxs)}, expected (1, rows, {shape[1]}), as it was given "
+                             f"{x.shape}")
     with blamed(_function(cell, 0)):
         new, memo = pair("step", cell.step(wxs[0], old), "new state, memo")
         check_state("step", "the new state", names, new, shape, cell.dtype)

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .stages import BATCH
 
 
 class Quantity(NamedTuple):
@@ -25,6 +24,7 @@ class Quantity(NamedTuple):
     is_name: bool = False
     is_sum: bool = False        # a difference of two, made up to be tried
     time: int = -1              # how many values had been computed before it; −1 for what was there from the first
+    code: str = ""              # how the function would write it; "" if it cannot
 
 
 class Explanation(NamedTuple):
@@ -34,6 +34,7 @@ class Explanation(NamedTuple):
     kind: str
     phrase: str
     time: int = -1              # of the last computed of the quantities that it names
+    code: str = ""              # what to write instead; "" if that cannot be said in the function's own names
 
 
 class Quantities(list):
@@ -81,6 +82,7 @@ class Case(NamedTuple):
     degree: int = None          # of the value, as in `Quantity`; None if it is neither
     is_name: bool = True        # whether the code only names the value
     is_term: bool = False       # whether it is one of the terms of a sum
+    constants: dict = {}        # name -> number, of those that the function can name
 
     def equal(self, a, b):
         return np.abs(a - b).max() <= self.tolerance * max(np.abs(a).max(), np.abs(b).max(), 1e-300)
@@ -135,27 +137,36 @@ def explain(case, limit=np.inf):
 
 def sign_flipped(case):
     if case.equal(case.needed, -case.value):
-        yield Explanation(0.5, "sign", f"`{case.code}` has the wrong sign")
+        yield Explanation(0.5, "sign", f"`{case.code}` has the wrong sign", code=f"-({case.code})")
 
 
 def constant_factor(case):
     ratio = case.value / case.needed
     if not np.all(np.isfinite(ratio)) or not case.equal(ratio, np.full_like(ratio, ratio.mean())):
         return
-    factor = ratio.mean()
+    factor = float(f"{ratio.mean():.9g}")
     if abs(factor) < case.tolerance or abs(factor + 1) < case.tolerance:
         return
-    meaning = next((f": {text}" for c, text in FACTORS.items() if np.isclose(c, abs(factor), rtol=1e-7)), "")
-    yield Explanation(1.5 if meaning else 4, "factor", f"`{case.code}` is {factor:.6g} times what it should be{meaning}")
+    for name, c in case.constants.items():
+        if np.isclose(factor, 1 / c, rtol=1e-7):
+            yield Explanation(1.0, "missing factor", f"the factor {name} is missing at `{case.code}`",
+                              code=f"({case.code}) * {name}")
+        if np.isclose(factor, c, rtol=1e-7):
+            yield Explanation(1.1, "factor", f"the division by {name} is missing at `{case.code}`",
+                              code=f"({case.code}) / {name}")
+    simple = next((n for n in (2, 1 / 2, 3, 1 / 3, 4, 1 / 4) if np.isclose(n, abs(factor), rtol=1e-7)), None)
+    yield Explanation(1.5 if simple else 4, "factor",
+                      f"`{case.code}` is {factor:.6g} times what it should be{HALVED.get(factor, '')}",
+                      code=f"({case.code}) / {float(f'{factor:.12g}')!r}")
 
 
-FACTORS = {2: "counted twice", 1 / 2: "halved", BATCH: "counted once per column of the batch",
-           1 / BATCH: "a mean over the columns where the sum belongs"}
+HALVED = {0.5: ": halved", 2: ": counted twice"}
 
 
 def nothing_needed(case):
     if np.any(case.value) and np.abs(case.needed).max() <= case.tolerance * np.abs(case.value).max():
-        yield Explanation(0.9 if case.is_term else 1.2, "surplus term", f"the term `{case.code}` is one too many")
+        yield Explanation(0.9 if case.is_term else 1.2, "surplus term", f"the term `{case.code}` is one too many",
+                          code=f"0 * ({case.code})")
 
 
 def factor_missing(case):
@@ -175,6 +186,12 @@ def factor_surplus(case):
 
 
 def _factor(case, what, sign, parts):
+    named = set(_NAME.findall(case.code))
+    if what == "surplus" and ("/" in case.code or not any(set(_NAME.findall(q.text)) <= named for q in parts)):
+        cost = 1.25 + 0.6 * (len(parts) - 1) + 0.5 * (sign < 0) + 0.3 * sum(not q.is_name for q in parts)
+        also = ", and the sign is wrong" * (sign < 0)
+        return Explanation(cost, "missing factor", f"the division by {_product(parts)} is missing at `{case.code}`{also}",
+                           _latest(parts), _written("{} / ({})", case, parts, sign))
     derivative = any(q.slope_of for q in parts)
     noun = "the derivative of the activation" if derivative else "the factor"
     verb = "is missing" if what == "missing" else "is one too many"
@@ -182,7 +199,7 @@ def _factor(case, what, sign, parts):
     cost += 0.05 * (derivative and case.degree == 0)            # it belongs to the gradient that comes in
     return Explanation(cost + 0.3 * sum(not q.is_name for q in parts), "derivative" if derivative else f"{what} factor",
                        f"{noun} {_product(parts)} {verb} at `{case.code}`{', and the sign is wrong' if sign < 0 else ''}",
-                       _latest(parts))
+                       _latest(parts), _written("{} " + ("*" if what == "missing" else "/") + " ({})", case, parts, sign))
 
 
 def another_quantity(case):
@@ -193,11 +210,13 @@ def another_quantity(case):
             text = quantity.text if sign > 0 else f"−({quantity.text})"
             if quantity.slope_of:
                 yield Explanation(0.85 + (sign < 0), "derivative",
-                                  f"`{case.code}` stands where the derivative of the activation, {text}, belongs", quantity.time)
+                                  f"`{case.code}` stands where the derivative of the activation, {text}, belongs",
+                                  quantity.time, _written("{1}", case, [quantity], sign))
             elif not quantity.is_sum and quantity.degree is not None:
                 odd = case.degree is not None and quantity.degree != case.degree
                 cost = 1.35 + 0.1 * (not quantity.is_name or sign < 0) + 0.8 * odd + 0.6 * (not case.is_name)
-                yield Explanation(cost, "exchanged", f"`{case.code}` stands where {text} belongs", quantity.time)
+                yield Explanation(cost, "exchanged", f"`{case.code}` stands where {text} belongs", quantity.time,
+                                  _written("{1}", case, [quantity], sign))
 
 
 def derivative_exchanged(case):
@@ -211,12 +230,12 @@ def derivative_exchanged(case):
         if np.abs(case.value - values[wrong]).max() <= case.tolerance:          # the slope itself
             yield Explanation(0.75 if of_another else 1.25, "derivative",
                               f"the slope of {one.slope_of}, `{case.code}`, stands where {that}{_bare(other)}{belongs}",
-                              _latest([other]))
+                              _latest([other]), _written("{1}", case, [other]))
         else:
             elsewhere = not set(_NAME.findall(one.text)) <= set(_NAME.findall(case.code))
             yield Explanation((0.8 if of_another else 1.3) + 0.6 * elsewhere, "derivative",
                               f"the slope of {one.slope_of}, {_bare(one)}, stands where {that}{_bare(other)}{belongs}, "
-                              f"at `{case.code}`", _latest([other]))
+                              f"at `{case.code}`", _latest([other]), _written("{} / ({}) * ({})", case, [one], 1, [other]))
 
 
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -239,13 +258,15 @@ def factor_exchanged(case):
             quantity, other = plain[wrong], others[right]
             yield Explanation(2.6 + 0.3 * (not other.is_name), "derivative" if other.slope_of else "exchanged",
                               f"the factor {_product([quantity])} stands where {'−' * (sign < 0)}{_product([other])} belongs, "
-                              f"at `{case.code}`", _latest([other]))
+                              f"at `{case.code}`", _latest([other]),
+                              _written("{} / ({}) * ({})", case, [quantity], sign, [other]))
 
 
 def one_missing(case):
     for sign in (1, -1):
         if np.abs(case.needed - case.value - sign).max() <= case.tolerance:
-            yield Explanation(1.0, "missing term", f"the term {'+' if sign > 0 else '−'} 1 is missing at `{case.code}`")
+            yield Explanation(1.0, "missing term", f"the term {'+' if sign > 0 else '−'} 1 is missing at `{case.code}`",
+                              code=f"({case.code}) {'+' if sign > 0 else '-'} 1")
 
 
 def term_missing(case):
@@ -264,7 +285,8 @@ def term_missing(case):
 def _term(case, sign, parts):
     cost = 1.3 + 0.3 * len(parts) + 0.1 * sum(not q.is_name for q in parts) + 0.5 * (len(parts) == 1 and parts[0].is_sum)
     return Explanation(cost, "missing term",
-                       f"the term {'−' if sign < 0 else '+'} {_product(parts)} is missing at `{case.code}`", _latest(parts))
+                       f"the term {'−' if sign < 0 else '+'} {_product(parts)} is missing at `{case.code}`", _latest(parts),
+                       _written("{} - {}" if sign < 0 else "{} + {}", case, parts))
 
 
 def two_terms_missing(case):
@@ -285,15 +307,25 @@ def two_terms_missing(case):
         for other in order[starts[one]:ends[one]]:
             if one < other and np.abs(products[other] - rest[one]).max() <= room:
                 found = [("−" if k >= len(terms) else "+", terms[k % len(terms)]) for k in (one, other)]
+                form = "{} " + " {} ".join(sign.replace("−", "-") for sign, _ in found) + " {}"
                 told = " and ".join(f"{sign} {_product(parts)}" for sign, parts in found)
                 parts = [q for _, parts in found for q in parts]
                 yield Explanation(2 + 0.1 * len(parts) + 0.1 * sum(not q.is_name for q in parts), "missing term",
-                                  f"the terms {told} are missing at `{case.code}`", _latest(parts))
+                                  f"the terms {told} are missing at `{case.code}`", _latest(parts),
+                                  _written(form, case, found[0][1], 1, found[1][1]))
 
 
 HYPOTHESES = ((0.5, sign_flipped), (0.8, derivative_exchanged), (0.85, another_quantity), (1.0, factor_missing),
-              (1.0, one_missing), (1.1, factor_surplus), (0.9, nothing_needed), (1.5, constant_factor), (1.6, term_missing),
+              (1.0, one_missing), (1.1, factor_surplus), (0.9, nothing_needed), (1.0, constant_factor), (1.6, term_missing),
               (2.2, two_terms_missing), (2.6, factor_exchanged))
+
+
+def _written(form, case, parts, sign=1, others=()):
+    """Code: the case's own, and products of quantities, put into a form; "" if one of them cannot be written."""
+    if not all(q.code for q in [*parts, *others]):
+        return ""
+    products = [" * ".join(q.code if q.is_name else f"({q.code})" for q in group) for group in (parts, others)]
+    return ("-({})" if sign < 0 else "{}").format(form.format(f"({case.code})", *products))
 
 
 def _latest(parts):

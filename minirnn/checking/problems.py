@@ -41,6 +41,14 @@ class CellProblem:
         for name, a in zip(self.cell.state_names, self.start or ()):
             self.arrays["state", f"{name}_0"] = a
 
+    def of(self, cell):
+        """The same problem for another cell of the same parameters."""
+        other = object.__new__(CellProblem)
+        vars(other).update(vars(self))
+        other.cell, other._room = cell, None
+        other._name_arrays()
+        return other
+
     def at(self, dtype):
         """The same problem in another dtype, on arrays of its own."""
         other = object.__new__(CellProblem)
@@ -75,22 +83,24 @@ class CellProblem:
         a gradient shows that depends on what ran before.
         """
         run = self._run(None)
-        found, again = self._backward(run), self._backward(run)
-        self.unsteady = [name for (kind, name), gradient in found.items()
-                         if not np.allclose(again[kind, name], gradient, rtol=1e-12, atol=0, equal_nan=True)]
+        found, again = self._backward(run, *self.incoming), self._backward(run, *self.incoming)
+        self.unsteady = differing(found, again, 1e-12, 0)
+        backward = lambda incoming: self._backward(run, *incoming)
+        self.nonlinear = [] if self.unsteady else not_linear(backward, self.incoming, found)
+        self.lowered = lowered_in_memo(self.cell, self.xs[:1])
         return found
 
     @property
     def incoming(self):
         return [self.weights, *self.state_weights]
 
-    def _backward(self, run):
+    def _backward(self, run, weights, *state_weights):
         run.n_chunk = min(2, run.n_chunk)
-        dxs, grads, dstate = run.backward(self.weights, self.state_weights)
+        dxs, grads, dstate = run.backward(weights, state_weights)
         found = {("parameter", name): a for name, a in grads.items()}
         for name in self.cell.learned.values() if self.start is not None else ():
             own_run = self._run(("parameter", name))
-            found["parameter", name] = own_run.backward(self.weights, self.state_weights)[1][name]
+            found["parameter", name] = own_run.backward(weights, state_weights)[1][name]
         found["input", "x"] = dxs
         for name, a in zip(self.cell.state_names, dstate if self.start is not None else ()):
             found["state", f"{name}_0"] = a
@@ -166,15 +176,73 @@ class ModelProblem:
 
     def derived(self):
         run = self._run(None)
-        dxs, grads, dstates = run.backward(self.loss(run.outputs, self.targets)[1])
+        incoming = [self.loss(run.outputs, self.targets)[1]]
+        found = self._backward(run, *incoming)
+        for name in [name for name in found if self._is_start(name[1])]:
+            own = self._run(name)
+            found[name] = own.backward(self.loss(own.outputs, self.targets)[1])[1][name[1]]
+        self.nonlinear = not_linear(lambda given: self._backward(run, *given), incoming, found)
+        return found
+
+    def _backward(self, run, douts):
+        dxs, grads, dstates = run.backward(douts)
         found = {("parameter", name): a for name, a in grads.items()}
-        for name in filter(self._is_start, grads):
-            own = self._run(("parameter", name))
-            found["parameter", name] = own.backward(self.loss(own.outputs, self.targets)[1])[1][name]
         if dxs is not None:
             found["input", "x"] = dxs
         self._name_states(found, dstates if self.start is not None else None)
         return found
+
+
+LARGE, SMALL = 2.0**40, 2.0**-40     # powers of two: a product with them is exact, so what is linear agrees to the last digit
+
+
+def not_linear(backward, incoming, found):
+    """The names of gradients that are not linear in the incoming gradients, as every derivative is.
+
+    A clip, a threshold or a mask of the gradient shows where the incoming gradients are k times as large, k large or
+    small, and a cast to fewer digits where they are a sum: backward(k d) = k backward(d), backward(d + e) = backward(d) +
+    backward(e).
+
+    Args:
+        backward: called with a list of incoming gradients, returns (kind, name) -> gradient.
+        incoming: the list d. found: backward(d).
+    """
+    rng = np.random.default_rng(0)
+    flowing = max([1e-300, *(np.abs(a).max(initial=0) for a in [*found.values(), *incoming])])
+    if not np.isfinite(flowing):
+        return []
+    with np.errstate(all="ignore"):
+        names = []
+        for k in (LARGE, SMALL):
+            scaled = backward([k * d for d in incoming])
+            names += differing({block: a / k for block, a in scaled.items()}, found, 1e-11, 1e-14 * flowing)
+        others = [rng.normal(size=d.shape) * np.abs(d).max(initial=0) * (d != 0) for d in incoming]
+        parts, both = backward(others), backward([d + e for d, e in zip(incoming, others)])
+        sums = {block: a + parts[block] for block, a in found.items()}
+        flowing = max(flowing, *(np.abs(a).max(initial=0) for a in parts.values()))
+        names += differing(both, sums, 1e-10, 1e-12 * flowing)
+    def is_start(name):                                         # a learned one has a run of its own, and is not in these
+        return (name.rpartition(".")[2] + "_").startswith("s_")
+
+    return [name for (kind, name) in found if name in names and not is_start(name)]
+
+
+def differing(found, expected, tolerance, smallest):
+    """The names of blocks that differ by more than `tolerance` of their largest element, and more than `smallest`."""
+    names = []
+    for (kind, name), a in expected.items():
+        size = np.abs(a[np.isfinite(a)]).max(initial=0)
+        if not np.allclose(found[kind, name], a, rtol=1e-12, atol=tolerance * size + smallest, equal_nan=True):
+            names.append(name)
+    return names
+
+
+def lowered_in_memo(cell, xs):
+    """name -> dtype of what `step` notes in fewer digits than the cell computes in."""
+    cell = cell.astype(cell.dtype)
+    _, memo = cell.step(cell.input_terms(xs)[0], cell.random_state(np.random.default_rng(0), xs.shape[2]))
+    return {name: str(a.dtype) for name, a in vars(memo).items()
+            if a.dtype.kind == "f" and a.dtype.itemsize < cell.dtype.itemsize}
 
 
 def _finite(loss):

@@ -36,16 +36,19 @@ class Report:
     """The rows of a gradient check. True if all pass; prints as a table, in a notebook as HTML.
 
     Attributes: `rows`, `method`, `step`, `tolerance`, `subject` (what was checked), `worst` (the largest relative error),
-    `unsteady` (names whose gradient was another when the same backward pass ran again; these fail), `diagnosis` (if it
-    failed: where the mistake is and which, see `diagnose`; of a model, which part; None otherwise).
+    `unsteady` (names whose gradient was another when the same backward pass ran again; these fail), `nonlinear` (names
+    whose gradient is not linear in the gradients that come in; these fail), `lowered` (name -> dtype of what a step notes in
+    fewer digits than the cell computes in; fails, too), `diagnosis` (if it failed: where the mistake is and which, see
+    `diagnose`; of a model, which part; None otherwise).
     """
 
-    def __init__(self, subject, method, step, tolerance, rows, unsteady=(), diagnosis=None):
+    def __init__(self, subject, method, step, tolerance, rows, unsteady=(), nonlinear=(), lowered=None):
         self.subject, self.method, self.step, self.tolerance, self.rows = subject, method, step, tolerance, rows
-        self.unsteady, self.diagnosis, self.undiagnosed = tuple(unsteady), diagnosis, ""
+        self.unsteady, self.nonlinear, self.lowered = tuple(unsteady), tuple(nonlinear), dict(lowered or {})
+        self.diagnosis, self.undiagnosed = None, ""
 
     def __bool__(self):
-        return all(row.ok for row in self.rows) and not self.unsteady
+        return all(row.ok for row in self.rows) and not self.unsteady and not self.nonlinear and not self.lowered
 
     @property
     def worst(self):
@@ -60,7 +63,8 @@ class Report:
         return finite_or_none({
             "subject": self.subject, "worst": self.worst, "ok": bool(self), "method": self.method, "step": self.step,
             "tolerance": self.tolerance, "rows": [asdict(row) for row in self.rows],
-            "unsteady": list(self.unsteady), "diagnosis": self.diagnosis and self.diagnosis.as_dict()})
+            "unsteady": list(self.unsteady), "nonlinear": list(self.nonlinear), "lowered": self.lowered,
+            "diagnosis": self.diagnosis and self.diagnosis.as_dict()})
 
     _columns = ("gradient of", "shape", "checked", "relative error", "worst at", "derived", "numeric", "verdict")
 
@@ -79,6 +83,10 @@ class Report:
         verdict = f"{len(failed)} of {len(self.rows)} WRONG: {', '.join(failed)}" if failed else f"all {len(self.rows)} ok"
         if self.unsteady:
             verdict += f"; another value when run again: {', '.join(self.unsteady)}"
+        if self.nonlinear:
+            verdict += f"; not linear in the incoming gradient: {', '.join(self.nonlinear)}"
+        if self.lowered:
+            verdict += f"; noted in fewer digits: {', '.join(f'{name} ({dtype})' for name, dtype in self.lowered.items())}"
         excused = [row.name for row in self.rows if row.ok and row.relative_error > self.tolerance]
         more = f", more where rounding leaves no better: {', '.join(excused)}" if excused else ""
         return (f"{self.subject}: {verdict} ({self.method} differences, h = {self.step:g}, worst relative error "

@@ -5,13 +5,20 @@ that value. One linear system then says what the value would have had to be, and
 such value: these are cleared. For the others `hypotheses.py` is asked how the right value could have become the wrong one.
 """
 
+import ast
 from itertools import combinations, zip_longest
 from typing import NamedTuple
 
 import numpy as np
 
 from . import trace
+from .repairs import is_slope
 from .hypotheses import Case, Explanation, Quantities, Quantity, explain, fits
+
+
+MANY = "many"               # instead of the values that a suspect needs: they are not determined
+TRIED = 16                  # explanations, the best first, whose code is tried
+WORKING = 5                 # of them that work, so many are compared
 
 
 class Suspect(NamedTuple):
@@ -36,15 +43,86 @@ class Suspect(NamedTuple):
         return {key: value for (keys, _), value in zip(self.slots, values) for key in keys}
 
 
+class Gathered:
+    """Quantities, each value once, under its plainest name; and what can easily be made of them."""
+
+    def __init__(self):
+        self._found, self._texts = {}, {}
+
+    def __iter__(self):
+        return iter(list(self._found.values()))
+
+    def add(self, text, value, degree, where="", **more):
+        """Take a value, if it is a matrix of a step; `where` tells it from another value of the same name."""
+        if value.ndim == 3 and len(value) == 1:
+            value = value[0]
+        if value.ndim != 2 or value.size > 128 or not np.any(value) or degree is None and not more.get("is_name"):
+            return
+        same = degree, np.round(value, 12).tobytes(), value.shape
+        if self._texts.setdefault(text, same) != same:          # another value had the name: a variable that was set anew
+            text, more["is_name"] = f"{text} {where}", False
+            if self._texts.setdefault(text, same) != same:
+                return
+        known = self._found.get(same)
+        if known is None or more.get("is_name", False) > known.is_name:
+            self._found[same] = Quantity(text, value, degree, **more)
+        if known is not None:
+            self._found[same] = self._found[same]._replace(
+                time=min(known.time, more.get("time", -1)), code=self._found[same].code or known.code,
+                slope_of=known.slope_of or more.get("slope_of", ""))
+
+    def add_forms(self, plain, of_both_signs):
+        """1 − q, and the derivatives that activations have in terms of their values."""
+        for text, q, *_, time, code in plain:
+            form = lambda written: written.replace("q", code) if code else ""
+            self.add(f"(1 − {text})", 1 - q, 0, time=time, code=form("1 - q"))
+            self.add(f"(1 − {text}²)", 1 - q**2, 0, slope_of="tanh", time=time, code=form("1 - q**2"))
+            if text in of_both_signs:
+                self.add(f"({text} > 0)", (q > 0).astype(float), 0, slope_of="relu", time=time, code=form("q > 0"))
+            self.add(f"{text}(1 − {text})", q * (1 - q), 0, slope_of="the sigmoid", time=time, code=form("q * (1 - q)"))
+
+    def add_slopes(self, slopes):
+        """The derivatives of the activations that the forward step applied; what is one already is marked so, as exp is."""
+        for one in slopes:
+            same = [at for at, q in self._found.items() if fits(q.value.shape, one.value.shape)
+                    and np.abs(q.value - one.value).max() < 1e-7]
+            for at in same:
+                self._found[at] = self._found[at]._replace(slope_of=self._found[at].slope_of or "the activation")
+            if not same:
+                self.add(one.name, one.value, 0, slope_of="the activation")
+
+    def add_differences(self, plain):
+        """a − b of every two."""
+        for one, other in combinations(plain, 2):
+            if one.value.shape == other.value.shape:
+                code = f"{one.code} - {other.code}" if one.code and other.code else ""
+                self.add(f"({one.text} − {other.text})", one.value - other.value, 0, is_sum=True,
+                         time=max(one.time, other.time), code=code)
+
+    def add_products(self, params, shadowed):
+        """Rᵀ d, of every matrix and gradient. `shadowed`: names that the function has given to something else."""
+        for q in [q for q in self if q.degree == 1]:
+            for name, matrix in params.items():
+                if matrix.ndim == 2 and matrix.shape[1] > 1 and q.value.shape[-2] == matrix.shape[0]:
+                    name = f"the parameter {name}" * (name in shadowed) or name
+                    text = f"{name}ᵀ {q.text}" if q.is_name else f"{name}ᵀ ({q.text})"
+                    self.add(text, matrix.T @ q.value, 1, time=q.time)
+
+
 class Seen:
     """What every expression and variable was while a stage ran, and how each depends on the incoming gradient."""
 
     def __init__(self, search, replaced, replaced_twice, repair=()):
         self.repair, self.replaced, self._run = repair, replaced, search.stage.columns
-        self.traced, self.named, self.params = search.traced, search.named, search.cell.params
+        self.traced, self.named, self.params = search.traced, search.named, search.stage.params
         self.values = self.traced.record(lambda: self._run(self.traced.function, 1), replaced)
         self.variables, self.main_calls, self.times = self.traced.variables, self.traced.main_calls, self.traced.times
         self.order = {key: k for k, key in enumerate(self.values)}
+        positive = {name for (_, name, _), value in self.variables.items() if np.any(value > 0)}
+        self.of_both_signs = positive & {name for (_, name, _), value in self.variables.items() if np.any(value <= 0)}
+        numbers = {**search.stage.function.__globals__, **self.traced.numbers}
+        self.constants = {name: float(c) for name, c in numbers.items()
+                          if isinstance(c, int | float) and not isinstance(c, bool) and c not in (0, 1)}
         self._doubled = self.traced.record(lambda: self._run(self.traced.function, 2), replaced_twice)
         self._doubled_variables = self.traced.variables
         self._known = {}
@@ -61,64 +139,32 @@ class Seen:
         times = self._times(key)
         turn = key.call, times, key.nth if times > 1 else 0
         if turn not in self._known:
-            self._known[turn] = Quantities(self._found(key, times))
+            self._known[turn] = Quantities(self._gathered(key, times))
         return self._known[turn]
 
-    def _found(self, key, times):
-        found, texts = {}, {}
-
-        def add(text, value, degree, where="", **more):
-            if value.ndim == 3 and len(value) == 1:
-                value = value[0]
-            if value.ndim != 2 or value.size > 128 or not np.any(value) or degree is None and not more.get("is_name"):
-                return
-            same = degree, np.round(value, 12).tobytes(), value.shape
-            if texts.setdefault(text, same) != same:            # another value had the name: a variable that was set anew
-                text, more["is_name"] = f"{text} {where}", False
-                if texts.setdefault(text, same) != same:
-                    return
-            known = found.get(same)
-            if known is None or more.get("is_name", False) > known.is_name:
-                found[same] = Quantity(text, value, degree, **more)
-            if known is not None:
-                found[same] = found[same]._replace(time=min(known.time, more.get("time", -1)),
-                                                   slope_of=known.slope_of or more.get("slope_of", ""))
-
-        values, variables = self._without(key)
+    def _gathered(self, key, times):
+        """The quantities of one call, or of one turn of a loop in it."""
+        known, (values, variables) = Gathered(), self._without(key)
         for (call, name, line), value in variables.items():
             if call == key.call:
                 degree = _degree(value, self._doubled_variables.get((call, name, line)))
-                add(name, value, degree, f"of line {line}", is_name=True, time=self.times[call, name, line])
+                known.add(name, value, degree, f"of line {line}", is_name=True, time=self.times[call, name, line], code=name)
         for other, value in values.items():
             if other.call == key.call and not (times > 1 and self._times(other) == times and other.nth != key.nth):
                 expression = self.traced.expressions[other.expression]      # (in a loop only of the same turn)
-                add(trace.plain(expression.text), value, self.degree(other), f"of line {expression.line}",
-                    is_name=expression.is_name, time=self.order[other])
+                known.add(trace.plain(expression.text), value, self.degree(other), f"of line {expression.line}",
+                          is_name=expression.is_name, time=self.order[other], code=expression.text)
         main = self.main(key)
         named = self.named[main] if 0 <= main < len(self.named) else []     # whether the method reads it or not
-        for text, value, degree, is_derivative in named:
-            if not is_derivative:
-                add(text, value, degree, "of the step", is_name=True)
-        plain = [q for q in found.values() if q.degree == 0 and q.is_name]
-        for text, q, *_, time in plain:
-            add(f"(1 − {text})", 1 - q, 0, time=time)
-            add(f"(1 − {text}²)", 1 - q**2, 0, slope_of="tanh", time=time)
-            add(f"{text}(1 − {text})", q * (1 - q), 0, slope_of="the sigmoid", time=time)
-        for text, value, degree, is_derivative in named:
-            if is_derivative and not any(fits(q.value.shape, value.shape) and np.abs(q.value - value).max() < 1e-7
-                                         for q in found.values()):
-                add(text, value, 0, slope_of="the activation")
-        for one, other in combinations(plain, 2):
-            if one.value.shape == other.value.shape:
-                add(f"({one.text} − {other.text})", one.value - other.value, 0, is_sum=True, time=max(one.time, other.time))
-        shadowed = {name for call, name, line in variables if call == key.call}
-        for q in [q for q in found.values() if q.degree == 1]:
-            for name, matrix in [*self.params.items(), *self.params.stacked.items()]:
-                if matrix.ndim == 2 and matrix.shape[1] > 1 and q.value.shape[-2] == matrix.shape[0]:
-                    name = f"the parameter {name}" * (name in shadowed) or name
-                    text = f"{name}ᵀ {q.text}" if q.is_name else f"{name}ᵀ ({q.text})"
-                    add(text, matrix.T @ q.value, 1, time=q.time)
-        return found.values()
+        for one in named:
+            if not one.is_slope:
+                known.add(one.name, one.value, one.degree, "of the step", is_name=True, code=one.code)
+        plain = [q for q in known if q.degree == 0 and q.is_name]
+        known.add_forms(plain, self.of_both_signs)
+        known.add_slopes([one for one in named if one.is_slope])
+        known.add_differences(plain)
+        known.add_products(self.params, {name for call, name, line in variables if call == key.call})
+        return known
 
     def _without(self, key):
         """The values and variables that do not come from what is repaired in this call: naming those would say nothing."""
@@ -140,9 +186,9 @@ class Seen:
 class Search:
     """The wrong expressions of one stage: those which, put right, make the stage's gradients right."""
 
-    def __init__(self, stage, steps):
-        self.stage, self.tolerance, self.cell = stage, steps.tolerance, steps.cell
-        self.named = stage.named() if stage.named else []
+    def __init__(self, stage, tolerance):
+        self.stage, self.tolerance = stage, tolerance
+        self.named = stage.named()
         self.traced = trace.Traced(stage.function, stage.owner)
         truth = stage.column_truth
         self.blocks = list(truth)
@@ -158,35 +204,89 @@ class Search:
         return np.concatenate([np.asarray(gradients[block], float).ravel() for block in self.blocks])
 
     def run(self, replaced, scale=1):
-        return self.traced.run(lambda: self._flat(self.stage.columns(self.traced.function, scale)), replaced)
+        """All gradients, with some values replaced; NaN throughout, if the code cannot go on with those."""
+        try:
+            found = self.traced.run(lambda: self._flat(self.stage.columns(self.traced.function, scale)), replaced)
+            return found if found.shape == self.truth.shape else np.full(self.truth.shape, np.nan)
+        except Exception:                                       # whatever somebody's code raises, given strange values
+            if not replaced:
+                raise
+            return np.full(self.truth.shape, np.nan)
 
     def wrong(self, found):
         bad = ~(np.abs(found - self.truth) <= self.tolerance * self.scales)
         return {block for block in self.blocks if bad[self.slices[block]].any()}
 
-    def findings(self):
-        """A list of (explanation, expression, blocks that it makes wrong), and the blocks that stay unexplained."""
-        found, replaced, twice = [], {}, {}
+    def findings(self, tried):
+        """What is wrong, one mistake after the other.
+
+        Args:
+            tried: called as tried(changes, explanation, edits) with (expression, code to stand there instead), beside
+                the edits found so far; returns an `Edit` that makes more of the stage right and how odd it is, or None.
+
+        Returns:
+            A list of (explanation, expression, blocks that it makes wrong, its `Edit` or None), and the blocks that stay
+            unexplained.
+        """
+        found, replaced, twice, self.solved = [], {}, {}, []
         with np.errstate(all="ignore"):
             wrong = self.wrong(self.run({}))
             while wrong and len(found) < 5:
                 self.seen = Seen(self, replaced, twice)
                 self._twice = twice
-                best = self._best(replaced, wrong)
+                best, edit = self._first_that_works(self._ways_to_mend(replaced, wrong), tried, [e for *_, e in found if e])
                 if best is None:
                     break
                 explanation, suspect, repair, wrong = best
                 twice = twice | self._doubled(repair, replaced)
                 replaced = replaced | repair
-                found.append((explanation, suspect.expression, self._changed(self.run({}), self.run(repair), self.tolerance)))
+                blocks = self._changed(self.run({}), self.run(repair), self.tolerance)
+                found.append((explanation, suspect.expression, blocks, edit))
         return found, wrong
+
+    def place(self):
+        """The expression that would make everything right with other numbers, though nothing says with which; or None.
+
+        A derivative, if one is among them; else the first that is computed, for what comes before it also reaches gradients
+        that are right.
+        """
+        computed = [e for e in self.solved if not e.is_name and not e.ancestor]
+        return next(filter(looks_like_slope, computed), computed[0] if computed else None)
+
+    def _first_that_works(self, ways, tried, edits):
+        """(way, edit): the best of them whose code does what its numbers say. What cannot be written is not tried.
+
+        Of those that work, the first after which every variable holds what it is called.
+        """
+        working = []
+        for way in sorted(ways, key=self._rank)[:TRIED]:
+            for one in (self._widest(way, ways), way):
+                explanation, suspect, repair, _ = one
+                if not explanation.code:
+                    if not working:
+                        return one, None
+                    break
+                code = explanation.code if isinstance(explanation.code, dict) else {}
+                changed = [self.traced.expressions[k] for k in dict.fromkeys(key.expression for key in repair)]
+                found = tried([(e, code.get(e.text, explanation.code)) for e in changed], explanation, edits)
+                if found:
+                    working.append((found[1], one, found[0]))
+                    break
+                if one is way:
+                    break
+            if working and (not working[-1][0] or len(working) == WORKING):
+                break
+        if not working:
+            return None, None
+        _, one, edit = min(working, key=lambda found: found[0])
+        return one, edit
 
     def _changed(self, after, before, tolerance=1e-12):
         moved = ~(np.abs(after - before) <= tolerance * self.scales)
         return {block for block in self.blocks if moved[self.slices[block]].any()}
 
-    def _best(self, replaced, wrong):
-        """The best explained way to make some of `wrong` right and nothing else wrong: all of it, if possible."""
+    def _ways_to_mend(self, replaced, wrong):
+        """The explained ways to make some of `wrong` right and nothing else wrong: those that mend the most."""
         self._effects_of, self._cheapest = {}, {}
         base, ways, beyond = self.run(replaced), self._swaps(replaced, wrong), []
         for suspect in self._suspects():
@@ -203,11 +303,8 @@ class Search:
             for suspect, changed in beyond:
                 if partly or wrong <= changed:
                     ways += self._ways(suspect, changed, replaced, wrong, base, partly)
-        if not ways:
-            return None
-        fewest = min(len(left) for *_, left in ways)
-        ways = [way for way in ways if len(way[3]) == fewest]
-        return self._widest(min(ways, key=self._rank), ways)
+        fewest = min((len(left) for *_, left in ways), default=0)
+        return [way for way in ways if len(way[3]) == fewest]
 
     def _rank(self, way):
         """Of what is explained equally well: the class's own lines first, a sign at a minus, a value where it is computed."""
@@ -244,8 +341,8 @@ class Search:
                 if left is not None:
                     slots = [([key], value) for key, value in names[one]]
                     suspect = Suspect(self.traced.expressions[names[one][0][0].expression], slots)
-                    ways.append((Explanation(1.4, "exchanged", f"`{one}` and `{other}` stand in each other's place"),
-                                 suspect, repair, left))
+                    ways.append((Explanation(1.4, "exchanged", f"`{one}` and `{other}` stand in each other's place",
+                                             code={one: other, other: one}), suspect, repair, left))
         return ways
 
     def _doubled(self, repair, replaced):
@@ -299,7 +396,12 @@ class Search:
             if target <= mended:                                # with the same values as another
                 continue
             solved = self._solve(suspect, values, replaced, base, wrong - target)
-            if solved is None:
+            if solved is None or solved is MANY:
+                many = solved is MANY and target == wrong and suspect.depth == 0
+                for explanation, values_by in self._factors(suspect) if many else ():
+                    repair, left = self._directly_repaired(suspect, values_by, replaced, wrong)
+                    if left is not None:
+                        ways.append((explanation, suspect, repair, left))
                 continue
             needed, known = solved
             repair = suspect.replaced(needed)
@@ -308,6 +410,8 @@ class Search:
                 continue
             mended |= wrong - left
             limit = min([cost for n, cost in self._cheapest.items() if n <= len(left)], default=np.inf)
+            if not left and not replaced:
+                self.solved.append(suspect.expression)
             found = self._explanations(suspect, needed, known, limit, replaced, repair)
             ways += [(explanation, suspect, repair, left) for explanation in found]
             cheapest = [self._cheapest.get(len(left), np.inf), *(explanation.cost for explanation in found)]
@@ -324,11 +428,12 @@ class Search:
         """
         code, values = suspect.expression.text, [value for keys, value in suspect.slots]
         if all(value.ndim == 2 and value.shape[0] == value.shape[1] for value in values):
-            yield Explanation(0.4, "transposed", f"`{code}` should be transposed"), lambda seen: [value.T for value in values]
+            yield (Explanation(0.4, "transposed", f"`{code}` should be transposed", code=f"({code}).T"),
+                   lambda seen: [value.T for value in values])
         if not suspect.expression.is_name and not self._feeds_itself(suspect):
             return
         if suspect.expression.is_name:
-            yield (Explanation(0.5, "sign", f"`{code}` has the wrong sign"),
+            yield (Explanation(0.5, "sign", f"`{code}` has the wrong sign", code=f"-({code})"),
                    lambda seen: [-seen.values[keys[0]] for keys, _ in suspect.slots])
 
         def named(seen):
@@ -341,18 +446,36 @@ class Search:
                               for (keys, value), quantities in zip(suspect.slots, named(self.seen))]
             return sorted(first.intersection(*others))
 
+        def written(text):
+            return next(named(self.seen))[text].code
+
         def could_replace(key, value, q):
             return value.shape == q.value.shape and (not np.any(value) or self.seen.degree(key) in (q.degree, None))
 
         for text in common(could_replace):
             if text != trace.plain(code):
-                yield (Explanation(1.35, "exchanged", f"`{code}` stands where {text} belongs"),
+                yield (Explanation(1.35, "exchanged", f"`{code}` stands where {text} belongs", code=written(text)),
                        lambda seen, text=text: [quantities[text].value for quantities in named(seen)])
         if self._feeds_itself(suspect):
             for text in common(lambda key, value, q: np.any(value)):
-                yield (Explanation(1, "missing factor", f"the factor {text} is missing at `{code}`"),
+                yield (Explanation(1, "missing factor", f"the factor {text} is missing at `{code}`",
+                                   code=written(text) and f"({code}) * {written(text)}"),
                        lambda seen, text=text: [seen.values[keys[0]] * quantities[text].value
                                                 for (keys, _), quantities in zip(suspect.slots, named(seen))])
+
+    def _factors(self, suspect):
+        """(explanation, function of what was seen to values): a factor missing, where many values would do (as before a
+        mean)."""
+        code = suspect.expression.text
+        by_slot = [{q.text: q for q in self.seen.quantities(keys[0]) if q.degree == 0 and (q.is_name or q.slope_of) and q.code
+                    and fits(q.value.shape, value.shape)} for keys, value in suspect.slots]
+        for text in sorted(set(by_slot[0]).intersection(*by_slot[1:])):
+            quantities = [found[text] for found in by_slot]
+            kind = "derivative" if quantities[0].slope_of else "missing factor"
+            noun = "the derivative of the activation" if quantities[0].slope_of else "the factor"
+            yield (Explanation(1 + 0.3 * (not quantities[0].is_name), kind, f"{noun} {text} is missing at `{code}`",
+                               code=f"({code}) * ({quantities[0].code})"),
+                   lambda seen, quantities=quantities: [value * q.value for (_, value), q in zip(suspect.slots, quantities)])
 
     def _feeds_itself(self, suspect):
         """Whether one time that it was reached may depend on another."""
@@ -363,10 +486,10 @@ class Search:
         repair = suspect.replaced(values_by(self.seen))
         left = self._left(repair, replaced, wrong)
         while left and self._feeds_itself(suspect):
-            seen = Seen(self, replaced | repair, self._twice | self._doubled(repair, replaced), repair)
             try:
+                seen = Seen(self, replaced | repair, self._twice | self._doubled(repair, replaced), repair)
                 again = suspect.replaced(values_by(seen))
-            except KeyError:                                    # it has no name any more
+            except Exception:                                   # it has no name any more, or the code cannot go on
                 break
             left_again = self._left(again, replaced, wrong)
             if left_again is None or not left_again < left:
@@ -381,7 +504,10 @@ class Search:
         """
         seen, common = self.seen, None
         if self._feeds_itself(suspect):
-            seen = Seen(self, replaced | repair, self._twice | self._doubled(repair, replaced), repair)
+            try:
+                seen = Seen(self, replaced | repair, self._twice | self._doubled(repair, replaced), repair)
+            except Exception:                                   # the code cannot go on with these values
+                return []
         for (keys, value), need, where in zip(suspect.slots, needed, known):
             value = seen.values[keys[0]]
             where = where & ((value != 0) | (np.abs(need) > 1e-13))        # 0 where 0 is needed says nothing
@@ -389,7 +515,7 @@ class Search:
                 continue
             case = Case(suspect.expression.text, value.shape, where, value[where], need[where],
                         seen.quantities(keys[0]), max(self.tolerance, 1e-7), seen.degree(keys[0]), suspect.expression.is_name,
-                        suspect.expression.is_term)
+                        suspect.expression.is_term, seen.constants)
             found = {explanation.phrase: explanation for explanation in explain(case, limit)}
             for phrase, explanation in found.items():           # what is computed later is hardly what is missing here
                 if explanation.time > seen.order[keys[-1]]:
@@ -428,11 +554,11 @@ class Search:
         one_call = not self._feeds_itself(suspect)
         for turn in range(6):
             change, _, rank, _ = np.linalg.lstsq(effects[:, known], error, rcond=1e-11)
-            if rank < known.sum():
-                return None
             unmet = np.abs(effects[:, known] @ change - error).max()
             if one_call and unmet > 10 * self.tolerance * max(1, np.abs(error).max()):
                 return None
+            if rank < known.sum():
+                return MANY if one_call else None
             changes = np.zeros(len(known))
             changes[known] = change
             needed = [value + c.reshape(value.shape) for value, c in zip(needed, np.split(changes, cuts))]
@@ -469,6 +595,11 @@ class Search:
                     own = column_of == call
                     effects[own, firsts[place[0]] + place[1]] = difference[own] / scales[call]
         return effects / self.scales[:, None]
+
+
+def looks_like_slope(expression):
+    """Whether it is written like the derivative of an activation."""
+    return is_slope(ast.parse(expression.text, mode="eval").body)
 
 
 def _degree(value, twice):

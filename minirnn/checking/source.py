@@ -24,6 +24,11 @@ class Definition(NamedTuple):
     file: str
     ancestor: int               # how far up the class's ancestors it stands; 0 for its own methods and for functions
 
+    def again(self):
+        """The tree as another object, of the same parts: after those were changed, it is compiled anew."""
+        fields = {name: getattr(self.tree, name) for name in self.tree._fields if hasattr(self.tree, name)}
+        return ast.copy_location(ast.FunctionDef(**fields), self.tree)
+
 
 class Code:
     """Some functions, and all of their own that they call: methods of the class, functions of the same module.
@@ -90,7 +95,17 @@ class Code:
                     space[name] = made.get(value, kinds.get(value, value))
         for cell in cells:
             cell.cell_contents = made.get(cell.cell_contents, kinds.get(cell.cell_contents))
-        return Built(made, kinds.get(self.owner))
+        return Built(made, kinds.get(self.owner), self.owner)
+
+    def reached_from(self, function):
+        """The definitions of a function and of all that it calls of its own, the class's own before its ancestors'."""
+        found, waiting = [], [function]
+        while waiting:
+            current = waiting.pop(0)
+            if current in self.definitions and not any(self.definitions[current] is one for one in found):
+                found.append(self.definitions[current])
+                waiting += self._called_by(current)
+        return sorted(found, key=lambda definition: definition.ancestor)
 
     def _is_own(self, cell):
         """Whether a closure's cell holds a function or class that is compiled again."""
@@ -130,12 +145,13 @@ class Code:
         ast.increment_lineno(tree, first - 1)
         definition.decorator_list, definition.returns = [], None
         ancestor = next((k for k, kind in enumerate(self.ancestors) if function in map(_plain, vars(kind).values())), 0)
-        return Definition(inspect.unwrap(function), definition, dict(enumerate(lines, first)), inspect.getfile(function), ancestor)
+        return Definition(inspect.unwrap(function), definition, dict(enumerate(lines, first)), inspect.getfile(function),
+                          ancestor)
 
     def _called_by(self, function):
         """What a function calls that is its own; of a method, also what it is in ancestors."""
         found = []
-        for name in _names(function.__code__):
+        for name in sorted(_names(function.__code__)):
             found += [vars(kind)[name] for kind in self.ancestors if name in vars(kind)]
             found.append(function.__globals__.get(name))
         for cell in function.__closure__ or ():
@@ -155,13 +171,13 @@ class Code:
         function = definition.function
         kind = next((kind for kind in self.ancestors if function in map(_plain, vars(kind).values())), None)
         around = [name for name in function.__code__.co_freevars if not kind or name != "__class__"]
-        body = [tree]
-        if kind:
-            body = [ast.ClassDef(kind.__name__, [], [], body, [], **({"type_params": []} if "type_params" in ast.ClassDef._fields
-                                                                     else {}))]
-        module = ast.parse(f"def make({', '.join(around)}):\n    pass")
-        module.body[0].body = body
-        code = compile(ast.fix_missing_locations(module), inspect.getfile(function), "exec")
+        shell = f"class {kind.__name__}:\n        pass" if kind else "pass"
+        module = ast.parse(f"def make({', '.join(around)}):\n    {shell}")
+        (module.body[0].body[0] if kind else module.body[0]).body = [tree]
+        try:
+            code = compile(module, inspect.getfile(function), "exec")
+        except TypeError:                                       # a new node without a line
+            code = compile(ast.fix_missing_locations(module), inspect.getfile(function), "exec")
         for name in ["make", *([kind.__name__] if kind else []), tree.name]:
             inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
             code = next(c for c in inner if c.co_name == name)
@@ -173,8 +189,15 @@ class Code:
 class Built:
     """What `Code.built` made: `functions`, original -> new; `kind`, the copy of the class (None without one)."""
 
-    def __init__(self, functions, kind):
-        self.functions, self.kind = functions, kind
+    def __init__(self, functions, kind, owner=None):
+        self.functions, self.kind, self.owner = functions, kind, owner
+
+    def function(self, original):
+        """The new function; as a method it works on a stand-in for the object that it is given."""
+        new = self.functions[original]
+        if self.kind is None:
+            return new
+        return lambda thing, *args, **kwargs: new(self.stand_in(thing), *args, **kwargs)
 
     def stand_in(self, thing):
         """An object with the attributes of this one, whose methods are the new ones. What they set, it keeps to itself."""

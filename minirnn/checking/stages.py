@@ -1,6 +1,6 @@
 """A backward pass taken apart: single steps, each of its methods alone, and the derivatives that they must agree with.
 
-What `diagnose` compares comes from here. `SingleSteps` are a few single steps of a cell with their numeric derivatives. A
+What `diagnose` compares comes from here. A `Probe` is a few single steps of a cell with their numeric derivatives. A
 `Stage` is one method of the backward pass, to be called alone with right arguments: what it then gets wrong is its own.
 """
 
@@ -13,30 +13,58 @@ from ..cells.cell import Memo
 from ..function_cell import FunctionCell
 from ..layers import BatchNorm, Dropout, OneHot
 from ..unrolling import unroll
+from .numeric import gradient, slopes_of
 
-STEPS, BATCH = 2, 3         # of the one-step checks: different numbers, so that a forgotten mean shows which
 SEARCHED = 2                # columns in which the search inside a method is made
 EXACT, CENTRAL = 1e-8, 1e-6 # what counts as equal, by complex step and by central differences
+LAYER_STEPS, LAYER_BATCH = 3, 5
 
 
-class SingleSteps:
+class Probe:
     """A few single steps of a cell, each from a random state of its own: nothing is carried between them.
 
-    Attributes: `xs` (K, D, B); `olds`, `news`, `dnews`: per component of the state (K, H, B), where dnews are random
-    gradients; `memos`, one per step; `exact`, whether derivatives come from the complex step.
+    Their numbers, and those of columns, differ from each other and from the cell's sizes, so that what is counted too often
+    shows what it was counted by.
+
+    Attributes: `n_steps`, `batch`; `xs` (K, D, B); `olds`, `news`, `dnews`, `others`: per component of the state (K, H, B),
+    where dnews and others are random gradients; `exact`, whether derivatives come from the complex step; `parameters`,
+    the blocks that are parameters; `slopes`, block -> (n, S, K, H, B), every component of every new state by every element.
     """
 
     def __init__(self, cell, rng):
         self.cell = cell.astype("float64")
-        self.xs = rng.normal(size=(STEPS, cell.n_in, BATCH))
-        states = [self.cell.random_state(rng, BATCH) for _ in range(STEPS)]
+        self.n_steps, self.batch = sizes_beside(cell)
+        self.xs = rng.normal(size=(self.n_steps, cell.n_in, self.batch))
+        states = [self.cell.random_state(rng, self.batch) for _ in range(self.n_steps)]
         self.olds = [np.stack(component) for component in zip(*states)]
+        self._order_columns()
         self.dnews = [rng.normal(size=old.shape) for old in self.olds]
+        self.others = [rng.normal(size=old.shape) for old in self.olds]
         self.n_rows = self.cell.input_terms(self.xs).shape[1]
         self.news, self.memos = self._forward(self.cell, self._arrays(self.cell, "float64"))
         self.exact = self._runs_on_complex_numbers()
-        self.twin = self.cell.astype("complex128") if self.exact else self.cell.astype("float64")
+        self.twin = self.cell.astype("complex128" if self.exact else "float64")
         self.arrays = self._arrays(self.twin, self.twin.dtype)
+        self.parameters = [block for block in self.arrays if block[0] == "parameter"]
+        self.slopes = {block: self._derivatives(block) for block in self.arrays}
+        self._right = {}
+
+    def _order_columns(self):
+        """Put those columns first in which most quantities have both signs: units are on in them, and off."""
+        x, old = self.xs[0], tuple(o[0] for o in self.olds)
+        new, memo = shadow(self.cell).step(self.cell.input_terms(x[None])[0], old)
+        signs = [a > 0 for a in (*new, *vars(memo).values()) if a.ndim == 2 and a.shape[1] == self.batch]
+        both = lambda b: sum(a[:, b].any() and not a[:, b].all() for a in signs)
+        order = sorted(range(self.batch), key=lambda b: -both(b))
+        self.xs, self.olds = self.xs[..., order].copy(), [old[..., order].copy() for old in self.olds]
+
+    def right(self, block, part=None):
+        """The right gradient of a block, of all steps and columns or of a `Part` of them."""
+        if (block, str(part)) not in self._right:
+            k, b = part or (slice(None), slice(None))
+            slope, dnew = self.slopes[block][:, :, k, :, b], np.stack(self.dnews)[:, k, :, b]
+            self._right[block, str(part)] = np.einsum("nskhb,skhb->n", slope, dnew).reshape(self.arrays[block].shape)
+        return self._right[block, str(part)]
 
     @property
     def tolerance(self):
@@ -44,13 +72,14 @@ class SingleSteps:
 
     def _arrays(self, cell, dtype):
         arrays = {("input", "x"): self.xs.astype(dtype)}
-        arrays["gates", ""] = np.zeros((STEPS, self.n_rows, BATCH), dtype)      # added to the input terms
+        if not isinstance(cell, FunctionCell):                  # added to the input terms
+            arrays["gates", ""] = np.zeros((self.n_steps, self.n_rows, self.batch), dtype)
         for name, old in zip(cell.state_names, self.olds):
             arrays["state", name] = old.astype(dtype)
         return arrays | {("parameter", name): a for name, a in cell.params.items()}
 
     def _forward(self, cell, arrays):
-        wxs = cell.input_terms(arrays["input", "x"]) + arrays["gates", ""]
+        wxs = cell.input_terms(arrays["input", "x"]) + arrays.get(("gates", ""), 0)
         olds = [arrays["state", name] for name in cell.state_names]
         done = [copies(cell.step(wx, tuple(old[k] for old in olds))) for k, wx in enumerate(wxs)]
         return [np.stack(component) for component in zip(*(new for new, memo in done))], [memo for new, memo in done]
@@ -74,14 +103,16 @@ class SingleSteps:
         exact, central = slopes[0].imag / 1e-30, (slopes[1] - slopes[2]) / 2e-6
         return bool(np.allclose(exact, central, rtol=1e-4, atol=1e-5 * np.abs(central).max()))
 
-    def derivatives(self, block, where):
-        """(n, S, K, H, B): every component of every new state by the elements `where` (flat indices) of a block."""
-        found = slopes_of(self._values, self.arrays[block], where, self.exact)
-        return found.reshape(len(where), *self._shape)
-
-    @property
-    def _shape(self):
-        return len(self.dnews), *self.dnews[0].shape
+    def _derivatives(self, block):
+        """(n, S, K, H, B). What belongs to a step acts in that step alone, so all steps' are changed at once."""
+        array, shape = self.arrays[block], np.shape(self.dnews)
+        if block[0] == "parameter":
+            return slopes_of(self._values, array, range(array.size), self.exact).reshape(array.size, *shape)
+        together = slopes_of(self._values, array.reshape(self.n_steps, -1).T, range(array[0].size), self.exact, rows=True)
+        found = np.zeros((self.n_steps, array[0].size, *shape))
+        for k in range(self.n_steps):
+            found[k, :, :, k] = together.reshape(-1, *shape)[:, :, k]
+        return found.reshape(array.size, *shape)
 
     def backward(self, dnews):
         """(kind, name) -> gradient, by the cell's own methods: one-step `step_backward`, then `weight_gradients`.
@@ -112,7 +143,7 @@ class SingleSteps:
             kind, wx = type(self.cell), self.cell.input_terms(x[None])[0]
             passes = [(kind.step, kind, lambda f: f(self.cell, wx, old)),
                       (kind.input_terms, kind, lambda f: f(self.cell, x[None]))]
-        return [found for one in passes for found in _activations(*one)]
+        return [found for one in passes for found in activations_in(*one)]
 
     def all_memos(self):
         return Memo(**{name: np.stack([vars(memo)[name] for memo in self.memos]) for name in vars(self.memos[0])})
@@ -131,6 +162,12 @@ class SingleSteps:
         return {f"a_{name}": slice(k * n_hidden, (k + 1) * n_hidden) for k, name in enumerate(names)}
 
 
+def sizes_beside(cell):
+    """Steps and columns for a probe of a cell: numbers that are neither each other, nor 2, nor the cell's sizes."""
+    free = [n for n in (4, 5, 3, 7) if n not in (cell.n_in, cell.n_hidden)]
+    return (2 if isinstance(cell, FunctionCell) else free[1]), free[0]  # (a FunctionCell is never given several steps)
+
+
 class TwoSteps:
     """Two steps of a cell from one state, and how a gradient of the last state goes back through them.
 
@@ -141,7 +178,7 @@ class TwoSteps:
         self.names, self.exact, self.twin = steps.cell.state_names, steps.exact, steps.twin
         self.dlast, self.tolerance = tuple(d[1] for d in steps.dnews), max(10 * steps.tolerance, 1e-7)
         self._start, self._xs = tuple(o[0].astype(self.twin.dtype) for o in steps.olds), steps.xs.astype(self.twin.dtype)
-        self._cell, self._given = shadow(steps.cell), (steps.xs, tuple(o[0] for o in steps.olds))
+        self._cell, self._given = shadow(steps.cell), (steps.xs[:2], tuple(o[0] for o in steps.olds))
 
     def derived(self, dlast):
         """The gradient of the first state, by the cell's own backward pass."""
@@ -164,7 +201,7 @@ class TwoSteps:
         return tuple(gradient(value, a, self.exact) for a in state)
 
 
-def _activations(function, owner, call):
+def activations_in(function, owner, call):
     """(text, array): the derivative of every function of one argument that is applied while call(function) runs."""
     try:
         traced = trace.Traced(function, owner)
@@ -202,168 +239,309 @@ def copies(values):
     return tuple(map(copies, values))
 
 
-# ---- a backward pass, method by method ------------------------------------------------------------------------------
+class Stage:
+    """One method of a backward pass, to be called alone with right arguments: what it then gets wrong is its own.
 
-class Stage(NamedTuple):
-    """One method of a backward pass, to be called alone with right arguments."""
+    Attributes:
+        name, function, owner: the method (or the user's function), and the class it is a method of (None for a function).
+        truth: block -> what `call` must give. column_truth: the same for `columns`.
+        adds: whether it adds to `grads`; then `call` takes what was in them before.
+        incomes: whether it is given a gradient. shares: block of a parameter -> what each step adds to it.
+        params: name -> array, the parameters and their stacks. sizes: a factor -> what it is, in words.
+        forward: the method that this is the backward pass of, where the whole check of a cell does not watch over it.
+    """
+
+    adds, incomes, shares, params, sizes, forward = False, True, {}, {}, {}, None
+    columns_of = ()                                             # the parts that `columns` goes through
+
+    def __init__(self, name, function, owner):
+        self.name, self.function, self.owner = name, function, owner
+        self.truth = self._truth(EVERYTHING)
+        self.column_truth = joined([self._truth(part) for part in self.columns_of]) if self.columns_of else self.truth
+
+    def call(self, function, scale=1, prefilled=0, other=0):
+        """block -> gradient, by the method or what stands in for it; incoming gradients are scale · d + other · e."""
+        return self._run(function, EVERYTHING, scale, prefilled, other)
+
+    def call_safely(self, function, *given):
+        """The same, of a function that may change parameters in place: these are put back."""
+        kept = {name: a.copy() for name, a in self.params.items()}
+        try:
+            return self.call(function, *given)
+        finally:
+            for name, a in kept.items():
+                self.params[name][...] = a
+
+    def columns(self, function, scale=1):
+        """The same, one column after the other: what a sum over columns hides can then be told."""
+        if not self.columns_of:
+            return self.call(function, scale)
+        return joined([self._run(function, part, scale, 0, 0) for part in self.columns_of])
+
+    def wrong(self, function, tolerance):
+        """The blocks that it gets wrong, or overwrites where it should add."""
+        found = self.call_safely(function, 1, 0.7 if self.adds else 0)
+        largest = max(np.abs(truth).max(initial=0) for truth in self.truth.values())
+        return {block for block, truth in self.truth.items() if not agrees(found[block], truth, tolerance, 1e-3 * largest)}
+
+    def named(self):
+        """For each call that `columns` makes: a list of `Known`."""
+        return []
+
+
+def agrees(found, truth, tolerance, least=0.0):
+    """Whether two arrays are the same, up to `tolerance` of the largest number in the second, or of `least`."""
+    return np.shape(found) == np.shape(truth) and bool(
+        np.all(np.abs(found - truth) <= tolerance * max(np.abs(truth).max(initial=0), least)))
+
+
+class Known(NamedTuple):
+    """Something that a call could know, whether it reads it or not."""
 
     name: str
-    function: object            # the method, or the user's function
-    owner: type                 # the class it is a method of; None for a function
-    call: object                # call(function, scale) -> block -> gradient, for incoming gradients times `scale`
-    truth: dict                 # block -> what call must give for scale 1
-    columns: object = None      # the same call, one column after the other: what a sum over columns hides can be told
-    column_truth: dict = None
-    adds: bool = False          # whether it adds to `grads`: then call takes what was in them before
-    shares: dict = None         # block of a parameter -> what each step adds to it
-    named: object = None        # named(): what each call could know, even if it reads it nowhere
+    value: np.ndarray
+    degree: int                 # 1: a gradient, 0: none
+    is_slope: bool = False      # whether it is an activation's derivative
+    code: str = ""              # how the method would write it; "" if it cannot
 
 
-def stages(steps, slopes, rng):
-    """The stages of a cell's backward pass. `slopes`: block -> the derivative of every component of every new state."""
-    cell, names, dnews = steps.cell, steps.cell.state_names, np.stack(steps.dnews)
-    parameters = [block for block in slopes if block[0] == "parameter"]
+class Part(NamedTuple):
+    """Some of the probe's steps and columns."""
 
-    def right(block, k=slice(None), b=slice(None)):
-        """The right gradient of a block, of all steps and columns or of some."""
-        slope, dnew = slopes[block][:, :, k, :, b], dnews[:, k, :, b]
-        return (slope * dnew).reshape(len(slope), -1).sum(axis=1).reshape(steps.arrays[block].shape)
+    steps: slice = slice(None)
+    columns: slice = slice(None)
 
-    empty = cell.params.like()
-    stacked = dict(empty.stacked)
 
-    def start(prefilled):
+EVERYTHING = Part()
+FIRST = Part(slice(0, 1))       # of a method that is given one step: the first of the probe
+
+
+class OfCell(Stage):
+    """A method of a cell, called with steps of a `Probe`."""
+
+    def __init__(self, name, function, owner, probe):
+        self.probe, self.cell = probe, probe.cell
+        self.params = {**self.cell.params, **self.cell.params.stacked}
+        self.sizes = factors(probe)
+        self._room = self.cell.params.like()
+        self._stacked, self._kept = dict(self._room.stacked), {}
+        super().__init__(name, function, owner)
+
+    def start(self, prefilled):
         """Room for gradients: always the same, for making it anew would take as long as the method."""
-        empty.stacked.update(stacked)                           # in case a method put its own arrays there
-        empty.flat[...] = prefilled
-        return empty
+        self._room.stacked.update(self._stacked)                # in case a method put its own arrays there
+        self._room.flat[...] = prefilled
+        return self._room
 
-    def added(grads, prefilled):
+    def added(self, grads, prefilled):
+        """What a method added to `grads`."""
         for symbol, array in grads.stacked.items():             # `grads.stacked["R"] = a` is meant as `[...] = a`
-            if array is not stacked[symbol] and np.shape(array) == stacked[symbol].shape:
-                stacked[symbol][...] = array
-        return {block: grads[block[1]] - prefilled for block in parameters}
+            if array is not self._stacked[symbol] and np.shape(array) == self._stacked[symbol].shape:
+                self._stacked[symbol][...] = array
+        return {("parameter", name): a - prefilled for name, a in grads.items()}
 
-    kept = {}
+    def arrays(self, k, b):
+        """x, old, new, memo of a step, of all columns or of some."""
+        if (k, str(b)) not in self._kept:
+            probe = self.probe
+            x, old = probe.xs[k][:, b].copy(), tuple(o[k][:, b].copy() for o in probe.olds)
+            new, memo = shadow(self.cell).step(self.cell.input_terms(x[None])[0], old)
+            self._kept[k, str(b)] = x, old, new, memo
+        return copies(self._kept[k, str(b)])
 
-    def arrays(k, b=slice(None)):
-        """x, old, new, memo, dnew of a step, of all columns or of one."""
-        if (k, str(b)) not in kept:
-            x, old = steps.xs[k][:, b].copy(), tuple(o[k][:, b].copy() for o in steps.olds)
-            new, memo = cell.step(cell.input_terms(x[None])[0], old)
-            kept[k, str(b)] = x, old, new, memo, tuple(d[k][:, b] for d in steps.dnews)
-        return copies(kept[k, str(b)])
+    def incoming(self, k, b, scale, other):
+        """The gradient of the new state that a step is given."""
+        return tuple(scale * d[k][:, b] + other * e[k][:, b] for d, e in zip(self.probe.dnews, self.probe.others))
 
-    def named_in(k, b=slice(None)):
-        """(name, array, degree, is it an activation's derivative?): what a step knows."""
-        x, old, new, memo, dnew = arrays(k, b)
-        found = [("x", x, 0, False), *((n, a, 0, False) for n, a in vars(memo).items() if n != "_x")]
-        found += [(n, a, 0, False) for n, a in cell.params.items() if a.shape == (cell.n_hidden, 1)]
-        found += [(f"old {n}", a, 0, False) for n, a in zip(names, old)]
-        found += [(f"{n}_new", a, 0, False) for n, a in zip(names, new)]
-        found += [(f"d{n}_new", a, 1, False) for n, a in zip(names, dnew)]
-        return found + [(text, a, 0, True) for text, a in steps.activations(x, old)]
+    def known(self, k, b):
+        """What a step knows: a list of `Known`."""
+        x, old, new, memo = self.arrays(k, b)
+        names, say = self.cell.state_names, self.say
+        found = [Known("x", x, 0, code=say("x"))]
+        found += [Known(n, a, 0, code=say("memo", n)) for n, a in vars(memo).items() if n != "_x"]
+        found += [Known(n, a, 0, code=say("p", n)) for n, a in self.cell.params.items() if a.shape == (self.cell.n_hidden, 1)]
+        found += [Known(f"old {n}", a, 0, code=say("old", i)) for i, (n, a) in enumerate(zip(names, old))]
+        found += [Known(f"{n}_new", a, 0, code=say("new", i)) for i, (n, a) in enumerate(zip(names, new))]
+        dnew = self.incoming(k, b, 1, 0)
+        found += [Known(f"d{n}_new", a, 1, code=say("dnew", i)) for i, (n, a) in enumerate(zip(names, dnew))]
+        return found + [Known(text, a, 0, True) for text, a in self.probe.activations(x, old)]
 
-    columns = [slice(b, b + 1) for b in range(SEARCHED)]
+    arguments = ()              # what the method's arguments are, in their order
 
-    if isinstance(cell, FunctionCell):
-        def own(function, scale, prefilled=0, b=slice(None)):
-            x, old, new, memo, dnew = arrays(0, b)
-            grads = start(prefilled)
-            dx, dold = function(cell.params, tuple(scale * d for d in dnew), x, old, new, cell.handed(memo), grads)
-            return {("input", "x"): dx, **{("state", name): d for name, d in zip(names, dold)}, **added(grads, prefilled)}
+    def say(self, what, index=None):
+        """How the method would write an argument, or a part of it, in its own names; "" if it is not given that."""
+        given = dict(zip(self.arguments, self.function.__code__.co_varnames[:self.function.__code__.co_argcount]))
+        if what not in given:
+            return f'{given["self"]}.params["{index}"]' if what == "p" and "self" in given else ""
+        if index is None:
+            return given[what]
+        by_attribute = what == "memo" and ("self" in given or issubclass(self.cell.memo_type, Memo))
+        return f"{given[what]}.{index}" if by_attribute else f"{given[what]}[{index!r}]"
 
-        def own_truth(b=slice(None)):
-            found = {("input", "x"): right(("input", "x"), slice(0, 1), b)[0][:, b]}
-            found |= {("state", n): right(("state", n), slice(0, 1), b)[0][:, b] for n in names}
-            return found | {block: right(block, slice(0, 1), b) for block in parameters}
 
-        def own_columns(function, scale):
-            return joined([own(function, scale, b=b) for b in columns])
+class OwnBackward(OfCell):
+    """The `step_backward` of a `FunctionCell`: one step, with everything that it adds to `grads`."""
 
-        def own_names():
-            return [named_in(0, b) for b in columns]
+    adds = True
+    arguments = ("p", "dnew", "x", "old", "new", "memo", "grads")
+    columns_of = [Part(slice(0, 1), slice(b, b + 1)) for b in range(SEARCHED)]
 
-        return [Stage("step_backward", cell.functions[1], None, own, own_truth(), own_columns,
-                      joined([own_truth(b) for b in columns]), True, named=own_names)]
+    def __init__(self, probe):
+        super().__init__("step_backward", probe.cell.functions[1], None, probe)
 
-    kind, gates = type(cell), steps.gates()
-    dwxs = right(("gates", ""))
+    def _run(self, function, part, scale, prefilled, other):
+        x, old, new, memo = self.arrays(0, part.columns)
+        grads, dnew = self.start(prefilled), self.incoming(0, part.columns, scale, other)
+        dx, dold = function(self.cell.params, dnew, x, old, new, self.cell.handed(memo), grads)
+        named = zip(self.cell.state_names, dold)
+        return {("input", "x"): dx, **{("state", name): d for name, d in named}, **self.added(grads, prefilled)}
 
-    def step(function, scale, b=slice(None)):
-        x, old, new, memo, dnew = arrays(0, b)
-        dwx, dold = function(cell, tuple(scale * d for d in dnew), old, new, memo)
-        return {**{("gates", gate): dwx[rows] for gate, rows in gates.items()},
-                **{("state", name): d for name, d in zip(names, dold)}}
+    def _truth(self, part):
+        part = Part(slice(0, 1), part.columns)
+        blocks = [("input", "x"), *(("state", name) for name in self.cell.state_names)]
+        found = {block: self.probe.right(block, part)[0][:, part.columns] for block in blocks}
+        return found | {block: self.probe.right(block, part) for block in self.probe.parameters}
 
-    def step_truth(b=slice(None)):
-        found = {("gates", gate): dwxs[0, rows][:, b] for gate, rows in gates.items()}
-        return found | {("state", name): right(("state", name))[0][:, b] for name in names}
+    def named(self):
+        return [self.known(0, part.columns) for part in self.columns_of]
 
-    few = slice(0, SEARCHED)
-    found = [Stage("step_backward", kind.step_backward, kind, step, step_truth(),
-                   lambda function, scale: step(function, scale, few), step_truth(few), named=lambda: [named_in(0, few)])]
 
-    def weights(function, scale, prefilled=0, k=slice(None), b=slice(None)):
-        grads = start(prefilled)
-        olds, xs = tuple(o[k][..., b] for o in steps.olds), steps.xs[k][..., b]
-        each = [arrays(j, b)[3] for j in range(STEPS)[k]]
-        memos = Memo(**{name: np.stack([vars(m)[name] for m in each]) for name in vars(each[0])})
-        dxs = function(cell, scale * dwxs[k][..., b], *copies((xs, olds, memos)), grads)
-        return {("input", "x"): dxs, **added(grads, prefilled)}
+class StepBackward(OfCell):
+    """`step_backward` of a class: one step, from the gradient of the new state to that of the pre-activations and the old."""
 
-    def weights_truth(k=slice(None), b=slice(None)):
-        return {("input", "x"): right(("input", "x"), k, b)[k][..., b], **{p: right(p, k, b) for p in parameters}}
+    arguments = ("self", "dnew", "old", "new", "memo")
+    columns_of = [Part(slice(0, 1), slice(0, SEARCHED))]
 
-    def weights_names():
+    def __init__(self, probe):
+        self.gates = probe.gates()
+        super().__init__("step_backward", type(probe.cell).step_backward, type(probe.cell), probe)
+
+    def _run(self, function, part, scale, prefilled, other):
+        x, old, new, memo = self.arrays(0, part.columns)
+        dwx, dold = function(self.cell, self.incoming(0, part.columns, scale, other), old, new, memo)
+        found = {("gates", gate): dwx[rows] for gate, rows in self.gates.items()}
+        return found | {("state", name): d for name, d in zip(self.cell.state_names, dold)}
+
+    def _truth(self, part):
+        dwx = self.probe.right(("gates", ""))[0]
+        found = {("gates", gate): dwx[rows][:, part.columns] for gate, rows in self.gates.items()}
+        states = [("state", name) for name in self.cell.state_names]
+        return found | {block: self.probe.right(block)[0][:, part.columns] for block in states}
+
+    def named(self):
+        return [self.known(0, self.columns_of[0].columns)]
+
+
+class WeightGradients(OfCell):
+    """`weight_gradients`: several steps at once."""
+
+    adds = True
+    arguments = ("self", "dwxs", "x", "old", "memo", "grads")
+    columns_of = [Part(slice(k, k + 1), slice(k, k + 1)) for k in range(SEARCHED)]
+
+    def __init__(self, probe):
+        self.dwxs = probe.right(("gates", ""))
+        self.others = np.random.default_rng(1).normal(size=self.dwxs.shape)
+        self.gates = probe.gates()
+        super().__init__("weight_gradients", type(probe.cell).weight_gradients, type(probe.cell), probe)
+        self.shares = {block: [probe.right(block, Part(slice(k, k + 1))) for k in range(probe.n_steps)]
+                       for block in probe.parameters}
+
+    def _run(self, function, part, scale, prefilled, other):
+        grads, (k, b) = self.start(prefilled), part
+        each = [self.arrays(j, b)[3] for j in range(self.probe.n_steps)[k]]
+        memos = Memo(**{name: np.stack([vars(memo)[name] for memo in each]) for name in vars(each[0])})
+        olds, xs = tuple(o[k][..., b].copy() for o in self.probe.olds), self.probe.xs[k][..., b].copy()
+        dxs = function(self.cell, scale * self.dwxs[k][..., b] + other * self.others[k][..., b], xs, olds, memos, grads)
+        return {("input", "x"): dxs, **self.added(grads, prefilled)}
+
+    def _truth(self, part):
+        found = {("input", "x"): self.probe.right(("input", "x"), part)[part.steps][..., part.columns]}
+        return found | {block: self.probe.right(block, part) for block in self.probe.parameters}
+
+    def named(self):
         found = []
-        for k, b in each_column:
-            da = [("d" + gate, dwxs[k.start, rows][:, b], 1, False) for gate, rows in gates.items()]
-            found.append(da + [one for one in named_in(k.start, b) if one[2] == 0])
+        for k, b in self.columns_of:
+            da = [Known("d" + gate, self.dwxs[k.start, rows][:, b], 1, code=f"{self.say('dwxs')}[:, {rows.start}:{rows.stop}]")
+                  for gate, rows in self.gates.items()]
+            found.append(da + [one for one in self.known(k.start, b) if one.degree == 0])
         return found
 
-    each_column = [(slice(k, k + 1), columns[k]) for k in range(SEARCHED)]
-    found.append(Stage(
-        "weight_gradients", kind.weight_gradients, kind, weights, weights_truth(),
-        lambda function, scale: joined([weights(function, scale, k=k, b=b) for k, b in each_column]),
-        joined([weights_truth(k, b) for k, b in each_column]), True,
-        {block: [right(block, slice(k, k + 1)) for k in range(STEPS)] for block in parameters}, weights_names))
 
-    dstate = tuple(rng.normal(size=(cell.n_hidden, BATCH)) for _ in names)
+class InitialState(OfCell):
+    """`initial_state_backward`: what the gradient of the first state says about the parameters it was made of."""
 
-    def own_start(function, scale, prefilled=0, b=slice(None)):
-        grads = start(prefilled)
-        function(cell, tuple(scale * d[:, b] for d in dstate), grads)
-        return added(grads, prefilled)
+    adds = True
+    columns_of = [Part(columns=slice(0, 1))]
 
-    def own_start_truth(b=slice(None)):
-        value = lambda: sum((d[:, b] * a[:, b]).sum() for d, a in zip(dstate, steps.twin.initial_state(BATCH)))
-        return {("parameter", name): gradient(value, a, steps.exact) for name, a in steps.twin.params.items()}
+    def __init__(self, probe):
+        rng = np.random.default_rng(2)
+        self.dstate, self.others = ([rng.normal(size=(probe.cell.n_hidden, probe.batch)) for _ in probe.cell.state_names]
+                                    for _ in range(2))
+        super().__init__("initial_state_backward", type(probe.cell).initial_state_backward, type(probe.cell), probe)
 
-    def own_start_names():
-        found = [(f"d{name}", d[:, :1], 1, False) for name, d in zip(names, dstate)]
-        passed = _activations(kind.initial_state, kind, lambda f: f(cell, 1))
-        return [found + [(text, a, 0, True) for text, a in passed]]
+    def _run(self, function, part, scale, prefilled, other):
+        grads = self.start(prefilled)
+        function(self.cell, tuple(scale * d[:, part.columns] + other * e[:, part.columns]
+                                  for d, e in zip(self.dstate, self.others)), grads)
+        return self.added(grads, prefilled)
 
-    if any(np.any(a) for a in own_start_truth().values()):
-        one = slice(0, 1)
-        found.append(Stage("initial_state_backward", kind.initial_state_backward, kind, own_start, own_start_truth(),
-                           lambda function, scale: own_start(function, scale, b=one), own_start_truth(one), True,
-                           named=own_start_names))
+    def _truth(self, part):
+        probe = self.probe
+        value = lambda: sum((d[:, part.columns] * a[:, part.columns]).sum()
+                            for d, a in zip(self.dstate, probe.twin.initial_state(probe.batch)))
+        return {("parameter", name): gradient(value, a, probe.exact) for name, a in probe.twin.params.items()}
 
-    hs, douts = steps.news[0][:1].astype(steps.twin.dtype), rng.normal(size=steps.news[0][:1].shape)
-    h = steps.news[0][:1]
+    def named(self):
+        kind = type(self.cell)
+        found = [Known(f"d{name}", d[:, :1], 1) for name, d in zip(self.cell.state_names, self.dstate)]
+        passed = activations_in(kind.initial_state, kind, lambda f: f(self.cell, 1))
+        return [found + [Known(text, a, 0, True) for text, a in passed]]
 
-    def output(function, scale):
-        return {("output", "h"): function(cell, scale * douts, cell.output(h.copy()))}
 
-    def output_names():
-        return [[("h", h, 0, False), ("outs", cell.output(h), 0, False), ("douts", douts, 1, False),
-                 *((text, a, 0, True) for text, a in _activations(kind.output, kind, lambda f: f(cell, h)))]]
+class OutputBackward(OfCell):
+    """`output_backward`: from the gradient of what the next layer reads to that of h."""
 
-    of_output = {("output", "h"): gradient(lambda: (douts * steps.twin.output(hs)).sum(), hs, steps.exact)}
-    return [*found, Stage("output_backward", kind.output_backward, kind, output, of_output, output, of_output,
-                          named=output_names)]
+    def __init__(self, probe):
+        rng = np.random.default_rng(3)
+        self.hs = probe.news[0][:1]
+        self.douts, self.others = rng.normal(size=self.hs.shape), rng.normal(size=self.hs.shape)
+        super().__init__("output_backward", type(probe.cell).output_backward, type(probe.cell), probe)
+
+    def _run(self, function, part, scale, prefilled, other):
+        outs = self.cell.output(self.hs.copy())
+        return {("output", "h"): function(self.cell, scale * self.douts + other * self.others, outs)}
+
+    def _truth(self, part):
+        twin, hs = self.probe.twin, self.hs.astype(self.probe.twin.dtype)
+        return {("output", "h"): gradient(lambda: (self.douts * twin.output(hs)).sum(), hs, self.probe.exact)}
+
+    def named(self):
+        kind = type(self.cell)
+        passed = activations_in(kind.output, kind, lambda f: f(self.cell, self.hs))
+        return [[Known("h", self.hs, 0), Known("outs", self.cell.output(self.hs), 0), Known("douts", self.douts, 1),
+                 *(Known(text, a, 0, True) for text, a in passed)]]
+
+
+def stages(probe):
+    """The stages of a cell's backward pass, in the order in which a gradient passes them."""
+    if isinstance(probe.cell, FunctionCell):
+        return [OwnBackward(probe)]
+    start = InitialState(probe)
+    return [StepBackward(probe), WeightGradients(probe), *([start] if any(map(np.any, start.truth.values())) else []),
+            OutputBackward(probe)]
+
+
+def factors(probe):
+    """A factor -> in words what it would be: a size of the probe that was multiplied or divided by, or a small number."""
+    counts = {"the number of columns": probe.batch, "the number of steps": probe.n_steps,
+              "the number of units": probe.cell.n_hidden, "the number of features": probe.cell.n_in,
+              "the columns of all the steps": probe.batch * probe.n_steps}
+    found = {2: "it is counted twice", 1 / 2: "it is halved"}
+    for name, n in counts.items():
+        found.setdefault(1 / n, f"it is divided by {name} ({n})")
+        found.setdefault(n, f"it is multiplied by {name} ({n})")
+    return found
 
 
 def joined(many):
@@ -371,71 +549,67 @@ def joined(many):
     return {block: np.stack([one[block] for one in many], axis=-1) for block in many[0]}
 
 
-def gradient(value, array, exact):
-    """The numeric gradient of value(), one number, with respect to the array, which it reads."""
-    return slopes_of(value, array, range(array.size), exact).reshape(array.shape)
-
-
-def slopes_of(value, array, where, exact):
-    """The derivative of value(), by the elements `where` (flat indices) of the array, which it reads: one row each."""
-    flat, found, h = array.reshape(-1), [], 1e-3
-    for i in where:
-        kept = flat[i]
-
-        def at(difference):
-            flat[i] = kept + difference
-            result = np.array(value())
-            flat[i] = kept
-            return result
-
-        if exact:
-            found.append(at(1e-30j).imag / 1e-30)
-        else:                                                   # two central differences, their h² parts cancelled
-            found.append((8 * (at(h / 2) - at(-h / 2)) - (at(h) - at(-h))) / (6 * h))
-    return np.array(found)
-
-
 # ---- the parts of a model --------------------------------------------------------------------------------------------
 
-def layer_stage(layer, width, training, rng):
-    """The backward pass of a layer as a `Stage`."""
-    def on(n_steps, batch):
-        """(call, truth) for random inputs of that size."""
-        symbols = isinstance(layer, OneHot)
-        shape = (n_steps, batch) if symbols else (n_steps, getattr(layer, "n_in", width), batch)
-        xs = rng.integers(layer.n_symbols, size=shape) if symbols else rng.normal(size=shape)
-        notes = isinstance(layer, (BatchNorm, Dropout))
+class LayerBackward(Stage):
+    """The backward pass of a layer, on random inputs."""
 
-        def forward():
-            if isinstance(layer, Dropout):
-                layer.rng = np.random.default_rng(0)            # the same values are dropped every time
-            return layer.forward(xs, training) if notes else (layer.forward(xs), None)
+    adds = True
+    columns_of = [Part(slice(0, 1), slice(0, 2))]
 
-        ys, memo = forward()
-        dys = rng.normal(size=ys.shape)
+    def __init__(self, layer, width, training, rng):
+        self.params = {**layer.params, **layer.params.stacked}
+        self.layer, self.training, self.notes = layer, training, isinstance(layer, BatchNorm | Dropout)
+        self.symbols = isinstance(layer, OneHot)
+        self._given = {}
+        for part, n_steps, batch in (EVERYTHING, LAYER_STEPS, LAYER_BATCH), (self.columns_of[0], 1, 2):
+            shape = (n_steps, batch) if self.symbols else (n_steps, getattr(layer, "n_in", width), batch)
+            xs = rng.integers(layer.n_symbols, size=shape) if self.symbols else rng.normal(size=shape)
+            ys = self._forward(xs)[0]
+            self._given[str(part)] = xs, rng.normal(size=ys.shape), rng.normal(size=ys.shape)
+        self.forward = type(layer).forward
+        super().__init__("backward", type(layer).backward, type(layer))
 
-        def call(function, scale, prefilled=0):
-            grads = layer.params.like()
-            grads.flat[...] = prefilled
-            given = copies((scale * dys, memo) if notes else (scale * dys, xs, ys))
-            dxs = function(layer, *given, grads)
-            found = {("parameter", p): a - prefilled for p, a in grads.items()}
-            return found if symbols else {("input", "x"): dxs, **found}
+    def _forward(self, xs):
+        if isinstance(self.layer, Dropout):
+            self.layer.rng = np.random.default_rng(0)           # the same values are dropped every time
+        return self.layer.forward(xs, self.training) if self.notes else (self.layer.forward(xs), None)
 
-        value = lambda: (dys * forward()[0]).sum()
-        truth = {} if symbols else {("input", "x"): gradient(value, xs, False)}
-        return call, truth | {("parameter", p): gradient(value, a, False) for p, a in layer.params.items()}
+    def _run(self, function, part, scale, prefilled, other):
+        xs, dys, others = self._given[str(part)]
+        ys, memo = self._forward(xs)
+        grads = self.layer.params.like()
+        grads.flat[...] = prefilled
+        dys = scale * dys + other * others
+        dxs = function(self.layer, *copies((dys, memo) if self.notes else (dys, xs, ys)), grads)
+        found = {("parameter", p): a - prefilled for p, a in grads.items()}
+        return found if self.symbols else {("input", "x"): dxs, **found}
 
-    (call, truth), (columns, column_truth) = on(2, 3), on(1, 2)
-    return Stage("backward", type(layer).backward, type(layer), call, truth, columns, column_truth, True)
+    def _truth(self, part):
+        xs, dys, _ = self._given[str(part)]
+        value = lambda: (dys * self._forward(xs)[0]).sum()
+        truth = {} if self.symbols else {("input", "x"): gradient(value, xs, False)}
+        return truth | {("parameter", p): gradient(value, a, False) for p, a in self.layer.params.items()}
 
 
-def loss_stage(loss, outputs, targets):
-    """The gradient that a loss returns, as a `Stage`: of the first two steps and three columns."""
-    def on(n_steps, batch):
-        ys, wanted = outputs[:n_steps, :, :batch].copy(), targets[:n_steps, ..., :batch]
-        return (lambda function, scale: {("output", "y"): function(ys, wanted)[1]},
-                {("output", "y"): gradient(lambda: loss(ys, wanted)[0], ys, False)})
+class LossGradient(Stage):
+    """The gradient that a loss returns: of a few steps and columns of what the model gave."""
 
-    (call, truth), (columns, column_truth) = on(2, 3), on(1, 2)
-    return Stage("loss", loss, None, call, truth, columns, column_truth)
+    incomes = False
+
+    columns_of = [Part(slice(0, 1), slice(0, 2))]
+
+    def __init__(self, loss, outputs, targets):
+        self._given = outputs[:LAYER_STEPS, :, :LAYER_BATCH], targets[:LAYER_STEPS, ..., :LAYER_BATCH]
+        super().__init__("loss", loss, None)
+
+    def _run(self, function, part, scale, prefilled, other):
+        ys, targets = (a[part.steps, ..., part.columns].copy() for a in self._given)
+        value, gradient = function(ys, targets)
+        if value != self.function(ys.copy(), targets.copy())[0]:
+            raise ValueError("it is another loss now")
+        return {("output", "y"): gradient}
+
+    def _truth(self, part):
+        ys, targets = (a[part.steps, ..., part.columns].copy() for a in self._given)
+        return {("output", "y"): gradient(lambda: self.function(ys, targets)[0], ys, False)}

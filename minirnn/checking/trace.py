@@ -33,11 +33,12 @@ class Expression(NamedTuple):
     negated: bool   # whether a minus stands before it, or it is one
     is_term: bool   # whether it is one of the terms of a sum
     file: str               # that the function stands in
+    place: tuple            # of its node: kind, first and last line and column
     factor_of: int = -1     # the product that it is a factor of: which expression; −1 for none
 
 
 class Assignment(NamedTuple):
-    """`target = ...`, where the target is an entry of something."""
+    """`target = ...` or `target += ...`, where the target is an entry of something."""
 
     function: str
     target: str
@@ -75,10 +76,12 @@ class Traced:
         function: a function or method, written in Python.
         owner: the class that it is a method of, if it is one. A method is given the object to work on, and works on a
             stand-in for it: what it sets there does not reach the object.
+        code: a `Code` that holds the function, if there is one already; its trees may have been changed.
 
     Attributes:
         expressions: a list of `Expression`. assignments: a list of `Assignment`.
         variables: (call, name, line) -> what each variable was after that line, of what was recorded last.
+        numbers: name -> value of each variable that is a number, not an array.
         times: the same keys -> how many values had been recorded before.
         main_calls: the numbers of the calls of the function itself, of what ran last.
 
@@ -86,14 +89,21 @@ class Traced:
         OSError: the source of the function cannot be found. ValueError: it is no plain function.
     """
 
-    def __init__(self, function, owner=None):
+    def __init__(self, function, owner=None, code=None):
         self.expressions, self.assignments, self.variables, self.times, self.main_calls = [], [], {}, {}, []
+        self.numbers = {}
         self._record, self._replaced, self._watched, self._call, self._calls, self._reached = None, {}, (), 0, 0, {}
         self._recording = []                                    # true while values are noted: read by the traced code itself
         self._owner = owner
         given = {SEE: self._see, KEEP: self._keep, RECORDING: self._recording}
-        self._built = Code([function], owner).built(self._marked, given, self._counted)
+        code = code or Code([function], owner)
+        self._lines = [definition.lines for definition in code.definitions.values()]
+        self._built = code.built(self._marked, given, self._counted)
         self._main = self._built.functions[function]
+
+    def source_of(self, line):
+        """A line of one of the functions, as it is written."""
+        return next((lines[line].strip() for lines in self._lines if line in lines), "")
 
     def function(self, *args, **kwargs):
         """The function itself, traced."""
@@ -143,6 +153,7 @@ class Traced:
         found = {(self._call, name, line): value.copy() for name, value in variables.items()
                  if isinstance(value, np.ndarray) and value.dtype.kind == "f"}
         self.variables.update(found)
+        self.numbers.update({name: value for name, value in variables.items() if isinstance(value, int | float)})
         self.times.update(dict.fromkeys(found, len(self._record)))
 
     def _see(self, k, value):
@@ -187,6 +198,7 @@ class _Marking(ast.NodeTransformer):
 
     def _mark(self, node, *parts):
         """The node, marked, after its `parts` (names of fields) were."""
+        place = place_of(node)
         text, size = ast.unparse(node), sum(10 if isinstance(n, ast.Call) else 1 for n in ast.walk(node))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             node.func.value = self.visit(node.func.value)       # a method: what it is called on is a value, too
@@ -195,6 +207,10 @@ class _Marking(ast.NodeTransformer):
         for part in parts:
             inner = getattr(node, part)
             setattr(node, part, [self.visit(n) for n in inner] if isinstance(inner, list) else self.visit(inner))
+        if isinstance(node, ast.Call):
+            for keyword in node.keywords:
+                if keyword.arg != "out":                        # which is written to, not read
+                    keyword.value = self.visit(keyword.value)
         single = isinstance(node, ast.Call) and len(node.args) == 1
         argument = _number(node.args[0]) if single else -1
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
@@ -202,7 +218,8 @@ class _Marking(ast.NodeTransformer):
                 self.expressions[k] = self.expressions[k]._replace(factor_of=len(self.expressions))
         self.expressions.append(Expression(self.function, text, node.lineno, self.statement, size, is_name, argument,
                                            self._source(node.lineno), self.ancestor, depth,
-                                           *(id(node) in of for of in (self.handed, self.negated, self.terms)), self.file))
+                                           *(id(node) in of for of in (self.handed, self.negated, self.terms)), self.file,
+                                           place))
         marked = ast.Call(ast.Name(SEE, ast.Load()), [ast.Constant(len(self.expressions) - 1), node], [])
         return ast.copy_location(marked, node)
 
@@ -234,10 +251,23 @@ class _Marking(ast.NodeTransformer):
         kept = ast.parse(f"{RECORDING} and {KEEP}(locals(), {line})").body[0]
         return [node, ast.copy_location(kept, node)]
 
+    def visit_AugAssign(self, node):
+        line = node.lineno
+        node.value = self.visit(node.value)
+        if isinstance(node.target, ast.Subscript):
+            self.assignments.append(Assignment(self.function, ast.unparse(node.target), line, self._source(line)))
+        kept = ast.parse(f"{RECORDING} and {KEEP}(locals(), {line})").body[0]
+        return [node, ast.copy_location(kept, node)]
+
     def visit_Lambda(self, node):
         return node
 
     visit_FunctionDef = visit_JoinedStr = visit_Lambda
+
+
+def place_of(node):
+    """Which node of its file's tree it is."""
+    return type(node).__name__, node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
 def _elements(node):

@@ -13,7 +13,7 @@ import numpy as np
 from ..cells.cell import Cell
 from ..function_cell import FunctionCell
 from ..checking.check import gradcheck
-from ..checking.diagnosis import KINDS
+from ..checking.finding import KINDS
 from ..unrolling import unroll
 from .exercise import Exercise, Feedback, raised
 
@@ -139,6 +139,8 @@ def told(diagnosis):
 
 def _finding(finding):
     what = KINDS.get(finding.kind, finding.kind)
+    if finding.kind == "factor" and ".mean(" in finding.code:
+        what += ", a mean over the columns stands here"
     if finding.line and finding.code:
         of = f" (it makes wrong: {_listed(finding.wrong)})" if finding.wrong else ""
         return f"Line {finding.line}, at `{finding.code}`: {what}{of}."

@@ -11,7 +11,8 @@ from minirnn import FunctionCell, Memo, gradcheck, layers
 from minirnn.activations import sigmoid, tanh
 from minirnn.cells.elman import RNN
 from minirnn.cells.lstm import LSTM
-from minirnn.checking.diagnosis import Diagnosis, Finding, diagnose
+from minirnn.checking.diagnosis import Diagnosis, diagnose
+from minirnn.checking.finding import Finding
 from minirnn.checking.verdicts import Verdicts
 from minirnn.checking.loading import load_cell
 from minirnn.model import Model, ModelRun
@@ -196,7 +197,7 @@ def test_a_hypothesis_that_fits_is_named(kind, part):
 
 def test_a_forgotten_mean_is_told_by_its_factor():
     finding = only_finding(rnn_cell(rnn_backward(db=lambda da: da.mean(axis=1, keepdims=True))))
-    assert "0.333" in finding.sentence and "mean" in finding.sentence and finding.parameters == ("b",)
+    assert "divided by the number of columns" in finding.sentence and finding.parameters == ("b",)
 
 
 LSTM_BACKWARD = """
@@ -261,7 +262,8 @@ def test_a_sum_over_time_that_is_assigned_is_seen_though_each_step_is_right():
 
     diagnosis = diagnosis_of(awaken(Assigns(D, H), np.random.default_rng(0)))
     assert "wrong" not in diagnosis.matrix.values()
-    assert [(f.kind, f.parameters) for f in diagnosis.findings] == [("overwritten", ("b",))]
+    finding, = diagnosis.findings
+    assert finding.parameters == ("b",) and finding.source == 'grads["b"][...] -= kept' and finding.certain
     assert "each step alone is right" in str(diagnosis)
 
 
@@ -312,7 +314,7 @@ def test_a_forward_that_is_not_repeatable_is_seen():
 def test_what_nothing_explains_is_not_guessed_at():
     strange = rnn_backward(da=lambda dh, h: dh * (1 - h**2) * np.exp(0.3 * np.sin(40 * h)))
     finding = only_finding(rnn_cell(strange))
-    assert finding.kind == "unexplained" and "instead of" in finding.sentence
+    assert finding.kind == "unexplained" and "no mistake that I know" in finding.sentence and not finding.belongs
     assert set(finding.parameters) == {"W", "R", "b"}
 
 
@@ -323,10 +325,10 @@ def test_what_nothing_explains_is_not_guessed_at():
      "1 − g², belongs, at `dg * g * (1 - g)`"),
     ("dh_new * o * (1 - s**2)", "dh_new * o * (1 - new[1]**2)", "derivative",
      "`1 - new[1] ** 2` stands where the derivative of the activation, (1 − s²), belongs"),
-    ("dg * (1 - g**2)", "dg * (1 - np.tanh(g)**2)", "derivative", "where the derivative of the activation, (1 − g²), belongs"),
+    ("dg * (1 - g**2)", "dg * (1 - np.tanh(g)**2)", "derivative", "tanh does not belong here"),
     ("do = dh_new * s", "do = dh_new * s * f", "surplus factor", "the factor f is one too many"),
     ("(self.R.T @ da, dc)", "(self.R.T @ da, dc + dc_new)", "surplus term", "the term `dc_new` is one too many"),
-    ("dc_new = dc_new + dh_new", "dc_new = dh_new", "missing term", "the term + dc_new is missing"),
+    ("dc_new = dc_new + dh_new", "dc_new = dh_new", "overwritten", "= throws away what `dc_new` already holds"),
     ("(self.R.T @ da, dc)", "(self.R.T @ da, 0 * dc)", "carry", "old c"),
     ("stack(di * i * (1 - i), df * f * (1 - f), ", "stack(df * f * (1 - f), di * i * (1 - i), ", "exchanged",
      "`df * f * (1 - f)` and `di * i * (1 - i)` stand in each other's place"),
@@ -354,7 +356,8 @@ def test_a_gradient_that_is_computed_before_all_of_it_has_arrived_is_told(tmp_pa
     complete = "        dc_new = dc_new + dh_new * o * (1 - s**2)\n"
     share_out = "        di, df, dg, dc = dc_new * g, dc_new * c, dc_new * i, dc_new * f\n"
     finding = only_finding(written_lstm(tmp_path, complete + share_out, share_out + complete))
-    assert "`dc_new` stands where dc_new of line" in finding.sentence and set(finding.wrong) >= {"a_i", "a_f", "a_g", "old c"}
+    assert finding.sentence == "line 13 belongs before line 12." and finding.certain
+    assert finding.belongs.startswith("dc_new = dc_new + dh_new") and set(finding.wrong) >= {"a_i", "a_f", "a_g", "old c"}
 
 
 def test_the_new_state_in_place_of_the_old_one_is_named_also_beside_another_mistake():
@@ -380,7 +383,7 @@ def test_the_new_state_in_place_of_the_old_one_is_named_also_beside_another_mist
 
 
 @pytest.mark.parametrize("returned, words", [
-    ("da, 0 * dc", "`0 * dc` stands where dc belongs"),
+    ("da, 0 * dc", "the factor 0 lets nothing through"),
     ("da, np.zeros_like(da)", "`np.zeros_like(da)` stands where dc belongs"),
     ("da, -dc", "wrong sign"),
     ("da, self.params['p_' + k]", "the factor da is missing at `self.params['p_' + k]`"),
@@ -400,7 +403,7 @@ def test_one_mistake_in_a_method_that_is_called_for_three_gates_is_told_once(tmp
 def test_a_gates_rows_of_a_stacked_weight_that_are_another_gates_are_seen_where_they_are_used(tmp_path):
     finding = only_finding(written_lstm(tmp_path, "return da, (self.R.T @ da, dc)",
                                         "R = self.R.copy(); R[:4] = R[4:8]\n        return da, (R.T @ da, dc)"))
-    assert finding.wrong == ("old h",) and "`R.T @ da` stands where the parameter Rᵀ da belongs" in finding.sentence
+    assert finding.wrong == ("old h",) and "`R.T @ da` stands where the parameter Rᵀ da belongs" in finding.sentence or finding.belongs == "R[:4] = R[0:4]"
 
 
 # ---- what is carried from step to step -------------------------------------------------------------------------------
@@ -731,13 +734,33 @@ def test_a_memo_may_be_a_memo():
     assert only_finding(rnn_cell(step_backward, step)).kind == "sign"
 
 
-def test_a_large_cell_is_sampled_and_the_report_says_so():
-    class Broken(RNN):
+@pytest.mark.parametrize("base", [RNN, LSTM])
+def test_a_large_cell_is_looked_at_in_a_small_size_and_its_line_is_named(base):
+    class Broken(base):
         def step_backward(self, dnew, old, new, memo):
-            return -dnew[0], (dnew[0],)
+            da, dold = super().step_backward(dnew, old, new, memo)
+            return -da, dold
 
-    diagnosis = diagnosis_of(Broken(20, 60), n_steps=2, sample=5)
-    assert any("large" in note for note in diagnosis.notes) and diagnosis.matrix["W", "h'"] == "wrong"
+    diagnosis = diagnosis_of(Broken(20, 32), n_steps=2, sample=5)
+    finding, = diagnosis.findings
+    assert finding.kind == "sign" and finding.source == "return -da, dold" and finding.certain
+    assert diagnosis.matrix["W" if base is RNN else "W_i", "h'"] == "wrong" and "H=32" in diagnosis.summary()
+
+
+def test_a_mistake_in_the_size_itself_is_looked_at_in_that_size():
+    class Fixed(RNN):
+        def step_backward(self, dnew, old, new, memo):
+            da = dnew[0] * (1 - new[0]**2)
+            return da, (self.R.T @ (da * (len(da) < 8)),)
+
+    assert diagnosis_of(Fixed(3, 8)).findings[0].line > 0
+
+
+def test_numbers_of_a_smaller_cell_are_said_to_be_so():
+    strange = rnn_backward(da=lambda dh, h: dh * (1 - h**2) * np.exp(0.3 * np.sin(40 * h)), back=lambda R, da: R.T @ da**3)
+    diagnosis = diagnosis_of(rnn_cell(strange))
+    numbers = any(" is +" in finding.sentence or " is -" in finding.sentence for finding in diagnosis.findings)
+    assert numbers == any("of a smaller cell" in note for note in diagnosis.notes)
 
 
 @pytest.mark.parametrize("name", list(minirnn.CELLS))

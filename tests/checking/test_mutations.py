@@ -24,7 +24,7 @@ RIGHT_KIND, RIGHT_PLACE = 0.85, 0.95                # of the diagnosed, at least
 KINDS = {
     "factor dropped": {"missing factor", "derivative"},
     "sign flipped": {"sign"},
-    "term dropped": {"missing term"},
+    "term dropped": {"missing term", "overwritten"},                 # (x = a for x = x + a is a sum that is assigned)
     "names exchanged": {"exchanged", "other parameter", "sign"},     # (n − h for h − n is a sign)
     "+= made =": {"overwritten"},
     "carry zeroed": {"carry"},

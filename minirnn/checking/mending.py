@@ -1,0 +1,393 @@
+"""What is wrong with one method of a backward pass, and what makes it right.
+
+Three searches, the plainest first. The changes of `repairs.py` are tried one after the other. Where none of them makes
+the method right, something is missing that no change of the code alone can guess, and the numbers are asked (see
+`search.py`). Where the numbers know nothing, the gradient is told as it looks from outside. Whatever a finding proposes
+was tried: in the method, and in the whole check of the cell.
+"""
+
+import ast
+import re
+from contextlib import ExitStack
+
+import numpy as np
+
+from . import trace
+from .finding import Finding, few, label
+from .problems import LARGE, SMALL
+from .repairs import Edit, by_definition, edits, exchanges, expression_of
+from .search import Search, looks_like_slope
+from .stages import agrees
+from .trial import built_with
+
+CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
+OUTRANKING = {"other parameter", "carry", "transposed"}         # what becomes of a gradient as a whole says more than the line
+NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
+
+
+class Workbench:
+    """Where changed code is tried: in a stage, and in the whole check.
+
+    Args:
+        code: a `Code` of everything that the stage may run; None if there is no source.
+        trial: the `Trial` of the cell, or None: of a layer and a loss the stage is the whole check.
+        meanings: the `Meanings` of the cell's variables, if there are any.
+    """
+
+    def __init__(self, code, trial=None, meanings=None):
+        self.code, self.trial, self.meanings = code, trial, meanings
+
+    def definitions(self, stage):
+        """Those that a stage's function runs, its own before its ancestors'; not what the forward pass runs, too."""
+        if not self.code:
+            return []
+        forward = self.code.reached_from(stage.forward) if stage.forward else []
+        return [d for d in self.code.reached_from(stage.function) if not any(d is one for one in forward)]
+
+    def changed(self, stage, *changes):
+        """The stage's function with these edits."""
+        return built_with(self.code, *changes).function(stage.function)
+
+    def contradicted(self, stage, *changes):
+        """How many variables do not hold what they are called, with these edits."""
+        if not self.meanings or not self.meanings.truth:
+            return 0
+        with ExitStack() as contexts:
+            for edit in changes:
+                contexts.enter_context(edit.applied())
+            return self.meanings.contradicted(stage, self.code)
+
+    def holds(self, *changes):
+        """(does it make nothing wrong that was right?, does the whole check pass?)"""
+        if self.trial is None:
+            return True, True
+        left = self.trial.left(*changes)
+        return left is not None and left <= self.trial.wrong, left == set()
+
+
+class Mending:
+    """One stage, and the search for what makes it right.
+
+    Args:
+        stage: a `Stage`. bench: a `Workbench`. tolerance: of its gradients, relative.
+        part: the cell or layer whose parameters are named.
+
+    Attributes:
+        plain: block -> gradient, as the stage gives it. linear: whether it is linear in what comes in.
+        wrong: the blocks that are wrong.
+    """
+
+    def __init__(self, stage, bench, tolerance, part):
+        self.stage, self.bench, self.tolerance, self.part = stage, bench, tolerance, part
+        self.plain, self.linear = stage.call_safely(stage.function), True
+        self.linear = not (stage.incomes and not_linear_in(stage, stage.function))
+        self.wrong = self.bad(stage.function)
+
+    def bad(self, function):
+        """The blocks that a function in the stage's place gets wrong, or that are not linear in what comes in."""
+        found = self.stage.wrong(function, self.tolerance)
+        return found if self.linear else found | not_linear_in(self.stage, function)
+
+    def left(self, *changes):
+        """The blocks that are wrong with these edits; None if the code then fails."""
+        try:
+            return self.bad(self.bench.changed(self.stage, *changes))
+        except Exception:                                       # whatever a change of somebody's code may raise
+            return None
+
+    def told(self, kind, sentence, blocks, **at):
+        """A `Finding` about this stage."""
+        blocks = [block for block in self.stage.truth if block in blocks]
+        names = {name for kind_of_block, name in blocks if kind_of_block == "parameter"}
+        for kind_of_block, name in blocks:
+            if kind_of_block == "gates":
+                suffix = name.removeprefix("a").removeprefix("_")
+                names |= {p for p in self.part.params if p.partition("_")[2] == suffix}
+        return Finding(kind, sentence, tuple(map(label, blocks)), self.stage.name,
+                       parameters=tuple(name for name in self.part.params if name in names), **at)
+
+    odd = 0
+
+    def findings(self):
+        """A list of `Finding`."""
+        if not self.wrong:
+            return []
+        if any(not np.isfinite(a).all() for a in self.plain.values()):
+            return [self.not_finite()]
+        found, left, place, odd = [], self.wrong, None, 0
+        for search in (lambda: self.repaired(edits), self.lacking, self.searched, lambda: self.repaired(exchanges)):
+            if not left and (not odd or search.__name__ != "searched"):
+                continue
+            self.odd = 0                                        # variables that would not hold what they are called
+            better, remaining, *places = search()
+            place = next(filter(None, places), place)
+            if (len(remaining), self.odd) < (len(left), odd):
+                found, left, odd = better, remaining, self.odd
+        if not left:
+            return found
+        if not self.linear and (bent := self.first_not_linear(left)):
+            return [*found, bent]
+        if left == self.wrong and place:
+            return [self.at_this_place(place)]
+        return found + self.from_outside(left)
+
+    # ---- changes of the code ----------------------------------------------------------------------------------------
+
+    def repaired(self, proposals):
+        """Findings by changes of the code, the one that makes the most right, then the next; and what stays wrong."""
+        found, made, left = [], [], self.wrong
+        while left and len(made) < 4:
+            ways = []
+            for definition in self.bench.definitions(self.stage):
+                if definition.ancestor and any(not way[0] for way in ways):
+                    break                                       # an ancestor's code is rarely to blame
+                for edit in proposals(definition):
+                    after = self.left(*made, edit)
+                    if after is not None and after < left:
+                        ways.append((len(after), definition.ancestor, edit.cost, edit.line, after, edit))
+            ways.sort(key=lambda way: way[:4])
+            ways = [way for way in ways[:CANDIDATES] if way[:2] == ways[0][:2] and self.bench.holds(*made, way[-1])[0]]
+            if not ways:
+                break
+            odd = [self.bench.contradicted(self.stage, *made, way[-1]) for way in ways]
+            self.odd, best = min(odd), ways[odd.index(min(odd))]
+            after, edit = best[-2:]
+            found.append(self.finding_of(edit, left - after, self.bench.holds(*made, edit)[1]))
+            made, left = [*made, edit], after
+        # What mends the smaller part only may hide the cause of the rest.
+        return (found, left) if not left or len(left) < len(self.wrong) / 2 else ([], self.wrong)
+
+    def finding_of(self, edit, blocks, certain):
+        """A change of the code that works, as a `Finding`."""
+        before, after = edit.before_and_after()
+        source = edit.definition.lines.get(edit.line, before).strip()
+        kind, sentence = self.kind_of_exchange(edit.kind, edit.why), f"{edit.why}."
+        if not self.linear and not self.stage.wrong(self.stage.function, self.tolerance):
+            if kind != "not linear":                            # it is there; but that this is what belongs there nobody knows
+                return self.told("not linear", f"`{before}` {NOT_LINEAR}", blocks, line=edit.line, code=before, source=source)
+            sentence = f"{edit.why}: k times the incoming gradient must give k times the gradient."
+        elif kind in ("exchanged", "order", "carry", "surplus factor"):
+            kind, sentence = self.outranked(kind, sentence, blocks)
+        return self.told(kind, sentence, blocks, line=edit.line, code=before, certain=certain,
+                         belongs=in_the_style_of(source, after), source=source)
+
+    def kind_of_exchange(self, kind, phrase):
+        """What it is that one name stands in another's place: a factor or a term, if only that tells them apart."""
+        names = re.fullmatch(r"`(\w+)` stands where `?(\w+)`? belongs", phrase)
+        if kind != "exchanged" or not names:
+            return kind
+        return by_definition(kind, *names.groups(), self.bench.definitions(self.stage))
+
+    def outranked(self, kind, sentence, blocks, code=""):
+        """(kind, sentence), with what has become of the gradients as a whole before it, where that says more."""
+        seen = [self.as_a_whole(block) for block in self.stage.truth if block in blocks]
+        if seen and all(seen) and seen[0][0] in OUTRANKING and len({as_whole for as_whole, _ in seen}) == 1 and (
+                seen[0][0] != "other parameter" or kind == "exchanged"):
+            words = " ".join(dict.fromkeys(words for _, words in seen))
+            return seen[0][0], f"{words} {code and f'In `{code}`: '}{sentence if code else sentence[0].upper() + sentence[1:]}"
+        return kind, sentence
+
+    # ---- the numbers ------------------------------------------------------------------------------------------------
+
+    def searched(self):
+        """Findings by the search in the numbers, tried as changes of the code where they can be written; what stays wrong.
+
+        Where it finds none: the `Expression`, if there is one, that other numbers would make right.
+        """
+        try:
+            search = Search(self.stage, self.tolerance)
+            found, left = search.findings(self.written)
+        except Exception:                                       # no source to look into, or it does not run on single columns
+            return [], self.wrong, None
+        findings, made = [], []
+        for explanation, expression, blocks, edit in found:
+            kind = self.kind_of_exchange(explanation.kind, explanation.phrase)
+            kind, sentence = self.outranked(kind, f"{explanation.phrase}.", blocks & self.wrong, expression.text)
+            more = {}
+            if edit:
+                made.append(edit)
+                self.odd = self.bench.contradicted(self.stage, *made)
+                after = in_the_style_of(expression.source, edit.before_and_after()[1])
+                more = {"belongs": after if " times what " not in sentence else "", "certain": self.bench.holds(*made)[1]}
+            more |= {"line": expression.line, "code": expression.text, "source": expression.source}
+            findings.append(self.told(kind, sentence, blocks, **more))
+        # What a search in single columns does not see is a matter of the sum over them.
+        left = left | (self.wrong - {block for *_, blocks, _ in found for block in blocks})
+        if not found or left and len(left) >= len(self.wrong) / 2:      # what mends the smaller part only may hide the cause
+            return [], self.wrong, search.place()
+        return findings, left, None
+
+    def written(self, changes, explanation, made):
+        """(the `Edit` that puts code in the place of expressions, how many variables it leaves odd), if it works; else None."""
+        nodes = []
+        for definition in self.bench.definitions(self.stage):
+            places = {trace.place_of(node): node for node in ast.walk(definition.tree) if isinstance(node, ast.expr)}
+            found = [(places[e.place], [expression_of(code)]) for e, code in changes
+                     if (e.function, e.file) == (definition.tree.name, definition.file) and e.place in places]
+            if found and nodes:                                 # in several functions at once: not written as one change
+                return None
+            if found:
+                nodes, where = found, definition
+        if not nodes:
+            return None
+        edit = Edit(where, explanation.kind, tuple(nodes), explanation.cost, explanation.phrase)
+        before, after = self.left(*made), self.left(*made, edit)
+        if None in (before, after) or not after < before or not self.bench.holds(*made, edit)[0]:
+            return None
+        return edit, self.bench.contradicted(self.stage, *made, edit)
+
+    def at_this_place(self, e):
+        """An expression that is wrong, though nothing says what belongs there, as a `Finding`."""
+        slope = looks_like_slope(e)
+        what = "it is probably not the derivative that belongs here" if slope else "with which, no mistake that I know explains"
+        sentence = f"With other numbers in the place of `{e.text}` every gradient comes out right; {what}."
+        kind = "derivative" if slope else "unexplained"
+        return self.told(kind, sentence, self.wrong, line=e.line, code=e.text, source=e.source)
+
+    def lacking(self):
+        """Findings about matrices whose gradient lacks a product A Bᵀ, summed over steps and columns; and what stays wrong."""
+        lacks = {block: self.lack_of(block) for block in self.wrong if block[0] == "parameter" and not self.as_a_whole(block)}
+        found = [self.told("missing term", lack[0], [block], **lack[1]) for block, lack in lacks.items() if lack]
+        return (found, set()) if len(found) == len(self.wrong) else ([], self.wrong)
+
+    def lack_of(self, block):
+        """(sentence, place) for `lacking`, or None."""
+        found, truth = self.plain[block], self.stage.truth[block]
+        missing = truth - found if np.shape(found) == truth.shape else None
+        if missing is None or missing.ndim != 2 or min(missing.shape) < 2:
+            return None
+        try:
+            traced = trace.Traced(self.stage.function, self.stage.owner)
+            values = traced.record(lambda: self.stage.call_safely(traced.function))
+        except Exception:                                       # no source to look into
+            return None
+        named = [(traced.expressions[key.expression].text, value) for key, value in values.items()
+                 if traced.expressions[key.expression].is_name]
+        named += [(name, value) for (_, name, _), value in traced.variables.items()]
+        arrays = {text: value if value.ndim == 3 else value[None] for text, value in reversed(named) if value.ndim in (2, 3)}
+        at = [a for a in traced.assignments if block[1] in a.target]
+        place = {"line": at[-1].line, "code": at[-1].target, "source": at[-1].source} if at else {}
+        for one, a in arrays.items():
+            for other, b in arrays.items():
+                if (a.shape[1], b.shape[1]) == missing.shape and (len(a), a.shape[2]) == (len(b), b.shape[2]):
+                    product = np.einsum("kab,kcb->ac", a, b)
+                    for sign, text in ((1, "+"), (-1, "−")):
+                        if agrees(sign * product, missing, 1e-7):
+                            return (f"The gradient of {label(block)} lacks the term {text} {one} · {other}ᵀ, summed over steps "
+                                    "and columns.", place)
+        return None
+
+    # ---- what is not a number, or not linear ------------------------------------------------------------------------
+
+    def not_finite(self):
+        """The first value of the stage that is NaN or infinite."""
+        try:
+            traced = trace.Traced(self.stage.function, self.stage.owner)
+            values = traced.record(lambda: self.stage.call_safely(traced.function))
+            first = next(traced.expressions[key.expression] for key, value in values.items() if not np.isfinite(value).all())
+        except (OSError, ValueError, StopIteration):
+            return self.told("not finite", "NaN or infinity comes out.", self.wrong)
+        return self.told("not finite", f"`{first.text}` gives NaN or infinity.", self.wrong, line=first.line, code=first.text,
+                         source=first.source)
+
+    def first_not_linear(self, blocks):
+        """The first value that is neither linear in the incoming gradients nor independent of them; None if none is."""
+        try:
+            traced, seen = trace.Traced(self.stage.function, self.stage.owner), []
+            for scale, other in ((1, 0), (0, 1), (1, 1), (LARGE, 0), (SMALL, 0)):
+                values = traced.record(lambda: self.stage.call_safely(traced.function, scale, 0, other))
+                seen.append((values, traced.variables, dict(traced.times)))
+        except Exception:                                       # no source, or it does not go on with such numbers
+            return None
+
+        def straight(a, b, both, large, small):
+            size = 1e-10 * max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
+            near = lambda one, other: one.shape == other.shape and np.allclose(one, other, rtol=1e-10, atol=size)
+            constant = near(a, b) and near(a, both) and near(a, large) and near(a, small)
+            return constant or near(a + b, both) and near(large / LARGE, a) and near(small / SMALL, a)
+
+        def first(kind):
+            return next((key for key in seen[0][kind] if all(key in one[kind] for one in seen)
+                         and not straight(*(one[kind][key] for one in seen))), None)
+
+        value, variable = first(0), first(1)                    # an expression's value; a variable after a line
+        order = {key: k for k, key in enumerate(seen[0][0])}
+        if variable is not None and (value is None or seen[0][2][variable] < order[value]):
+            line = variable[2]
+            source = text = traced.source_of(line)
+        elif value is not None:
+            expression = traced.expressions[value.expression]
+            line, source, text = expression.line, expression.source, expression.text
+        else:
+            return None
+        return self.told("not linear", f"`{text}` {NOT_LINEAR}", blocks, line=line, code=text, source=source)
+
+    # ---- from outside -----------------------------------------------------------------------------------------------
+
+    def from_outside(self, left):
+        """Findings about gradients as a whole; what is not even that is told by its worst number."""
+        left = [block for block in self.stage.truth if block in left]
+        outside = {block: self.as_a_whole(block) for block in left}
+        found = [self.told(*outside[block], [block]) for block in left if outside[block]]
+        unexplained = [block for block in left if not outside[block]]
+        if unexplained:
+            numbers = "; ".join(map(self.worst, unexplained[:2]))
+            found.append(self.told("unexplained", f"no single mistake that I know explains {few(map(label, unexplained))}: "
+                                   f"{numbers}.", unexplained))
+        return found
+
+    def as_a_whole(self, block):
+        """(kind, sentence) if a gradient as a whole is another one, another's, or nothing; None otherwise."""
+        found, truth, tolerance = self.plain[block], self.stage.truth[block], max(10 * self.tolerance, 1e-7)
+        name, equal = label(block), lambda a, b: agrees(a, b, tolerance, 1e-300)
+        if not np.any(found):
+            if block[0] == "state":
+                return "carry", f"The gradient of {name} is 0: nothing is passed to the earlier step on this path."
+            return "missing term", f"The gradient of {name} is 0: nothing is ever added to it."
+        for other, theirs in self.stage.truth.items():
+            if other != block and other[0] == block[0] and equal(found, theirs):
+                return "other parameter", f"The gradient of {name} holds that of {label(other)}."
+        shares = self.stage.shares.get(block, [])
+        for k, share in enumerate(shares):
+            if equal(found, share):
+                which = "the first step" if not k else "the last step" if k == len(shares) - 1 else f"step {k}"
+                return "missing term", f"The gradient of {name} is that of {which} alone: those of all the steps belong in it."
+        if truth.ndim == 2 and truth.shape[0] == truth.shape[1] and np.any(truth) and equal(found, truth.T):
+            return "transposed", f"The gradient of {name} is transposed."
+        if equal(found, -truth):
+            return "sign", f"The gradient of {name} has the wrong sign."
+        if np.shape(found) != truth.shape:
+            return None
+        ratio = found.ravel() @ truth.ravel() / max(truth.ravel() @ truth.ravel(), 1e-300)
+        if equal(found, ratio * truth):
+            meaning = next((text for value, text in self.stage.sizes.items() if np.isclose(ratio, value, rtol=1e-6)), "")
+            return "factor", f"The gradient of {name} is {ratio:.6g} times what it should be{meaning and ': ' + meaning}."
+        return None
+
+    def worst(self, block):
+        """The number that is most wrong, as text."""
+        found, truth = self.plain[block], self.stage.truth[block]
+        if np.shape(found) != truth.shape:
+            return f"{label(block)} has shape {np.shape(found)} instead of {truth.shape}"
+        at = np.unravel_index(np.argmax(np.abs(found - truth)), truth.shape)
+        return f"{label(block)}{list(map(int, at))} is {found[at]:+.6g} instead of {truth[at]:+.6g}"
+
+
+def in_the_style_of(source, code):
+    """Code in the quotation marks of a line beside it, and without brackets around what is returned, if that has none."""
+    if '"' in source and "'" not in source:
+        code = code.replace("'", '"')
+    if code.startswith("return (") and code.endswith(")") and not source.startswith("return ("):
+        code = f"return {code[8:-1]}"
+    return code
+
+
+def not_linear_in(stage, function):
+    """The blocks of a stage that are not linear in its incoming gradients."""
+    at = lambda scale, other=0: stage.call_safely(function, scale, 0, other)
+    once, others, both = at(1), at(0, 1), at(1, 1)
+    if not all(np.isfinite(a).all() for a in once.values()):
+        return set()
+    size = max([1e-300, *(np.abs(a).max(initial=0) for a in [*once.values(), *others.values()])])
+    bad = {block for k in (LARGE, SMALL) for block, a in at(k).items() if not agrees(a / k, once[block], 1e-11, 1e-4 * size)}
+    return bad | {block for block, a in both.items() if not agrees(a, once[block] + others[block], 1e-10, 1e-3 * size)}

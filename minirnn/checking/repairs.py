@@ -1,0 +1,555 @@
+"""Mutations run backwards: every small change of a function's code that could be the repair of a mistake in it.
+
+A mistake is a small change of right code, so there is a small change that makes it right again. The generators below
+walk through a function's syntax tree and propose such changes; each is then tried, on the method that is wrong and on the
+whole check (see `mending.py`). What passes is no guess.
+
+A generator yields (kind, [(node, what is to stand there), ...], cost, why): the kind of finding that it would be, how
+far-fetched it is (of those that work the least is told), and half a sentence. A new kind of repair is a generator here, and
+a place in `KINDS_OF_REPAIR`.
+"""
+
+import ast
+import re
+from itertools import combinations, permutations
+from typing import NamedTuple
+
+from .source import Definition
+from .trace import plain
+
+written = ast.unparse
+BINDING, READING = ast.Store(), ast.Load()
+
+
+class Edit(NamedTuple):
+    """A change of one function: nodes of its tree, each with what is to stand there instead."""
+
+    definition: Definition
+    kind: str                   # of finding that it would be
+    changes: tuple              # of (node, [new nodes])
+    cost: float
+    why: str = ""               # half a sentence
+
+    @property
+    def line(self):
+        return self.changes[0][0].lineno
+
+    def before_and_after(self):
+        """The statement as it is, and as it would be; of a loop or a condition its first line."""
+        first = lambda statement: written(statement).splitlines()[0]
+        if len(self.changes) > 1 and all(isinstance(old, ast.stmt) for old, _ in self.changes):
+            new = [n for _, put in self.changes for n in put]
+            return "; ".join(first(old) for old, _ in self.changes), "; ".join(map(first, new))
+        node = self.changes[0][0]
+        everything = [n for n in ast.walk(self.definition.tree) if isinstance(n, ast.stmt)]
+        around = lambda node: [n for n in everything if any(part is node for part in ast.walk(n))][-1]
+        statements = list(dict.fromkeys(around(old) for old, _ in self.changes))
+        before = "; ".join(map(first, statements))
+        with self.applied():
+            after = "; ".join(map(first, self.changes[0][1] if statements[0] is node else statements))
+        return before, after if after != "pass" else "(nothing)"
+
+    def applied(self):
+        """A context in which the tree has the change; afterwards it is what it was."""
+        return _Applied(self)
+
+
+class _Applied:
+    """The context of `Edit.applied`."""
+
+    def __init__(self, edit):
+        self.edit, self.undo = edit, []
+
+    def __enter__(self):
+        places = [(*_place(self.edit.definition.tree, node), new) for node, new in self.edit.changes]
+        for node, new in self.edit.changes:
+            for part in (part for n in new for part in ast.walk(n)):
+                if isinstance(part, ast.expr | ast.stmt | ast.keyword) and "lineno" not in vars(part):
+                    ast.copy_location(part, node)
+        for parent, field, index, new in sorted(places, key=lambda place: -(place[2] or 0)):
+            value = getattr(parent, field)
+            self.undo.append((parent, field, value))
+            setattr(parent, field, new[0] if index is None else [*value[:index], *new, *value[index + 1:]])
+        return self.edit
+
+    def __exit__(self, *_):
+        for parent, field, value in reversed(self.undo):
+            setattr(parent, field, value)
+
+
+def _place(tree, node):
+    """(parent, field, index) of a node in a tree."""
+    if not hasattr(tree, "places"):                             # noted once: an edit that is undone leaves all as it was
+        tree.places = {id(child): place for child, *place in _children(tree)}
+    parent, field, index = tree.places.get(id(node), (None, "", None))
+    if parent is not None:
+        value = getattr(parent, field)
+        if value is node or index is not None and index < len(value) and value[index] is node:
+            return parent, field, index
+    for child, *place in _children(tree):                       # another edit has moved it
+        if child is node:
+            return place
+    raise LookupError("the node is not in the tree")
+
+
+def _children(tree):
+    for parent in ast.walk(tree):
+        for field, value in ast.iter_fields(parent):
+            if isinstance(value, ast.AST):
+                yield value, parent, field, None
+            elif isinstance(value, list):
+                yield from ((one, parent, field, k) for k, one in enumerate(value))
+
+
+def edits(definition, kinds=None):
+    """Every `Edit` of a function, the plainest kinds first."""
+    for generator in kinds or KINDS_OF_REPAIR:
+        for kind, changes, cost, *why in generator(definition.tree):
+            put = tuple((node, new if isinstance(new, list) else [new]) for node, new in changes)
+            yield Edit(definition, kind, put, cost, *why)
+
+
+def exchanges(definition):
+    """Every `Edit` that puts one name in another's place: many, and rarely needed."""
+    return edits(definition, (anywhere,))
+
+
+def unaliased(definition):
+    """Every `Edit` that makes a new array where one is changed in place."""
+    return edits(definition, (in_place,))
+
+
+def expression_of(text):
+    """An expression without a place, which it gets where it is put."""
+    tree = ast.parse(text, mode="eval").body
+    for node in ast.walk(tree):
+        for name in ("lineno", "col_offset", "end_lineno", "end_col_offset"):
+            vars(node).pop(name, None)
+    return tree
+
+
+def is_slope(node):
+    """Whether it looks like the derivative of an activation: 1 − y², 1 − y, (1 + y²)^…, a comparison, slope(y)."""
+    text = written(node).replace(" ", "").replace("(", "").replace(")", "")
+    return bool(re.search(r"(^|[*/])1(\.0?)?[-+][\w.\[\]\"']+(\*\*[\d.]+)*$", text) or isinstance(node, ast.Compare)
+                or re.search(r"slope|deriv|prime|^dsig|^dtanh|^drelu", text))
+
+
+def _in_slope(tree, node):
+    """Whether a node is part of a sum 1 ± ..., as derivatives of activations are."""
+    return any(isinstance(n.op, ast.Add | ast.Sub) and isinstance(n.left, ast.Constant)
+               and any(inner is node for inner in ast.walk(n)) for n in _nodes(tree, ast.BinOp))
+
+
+def _is_number(node):
+    """Whether an expression is a number whatever the gradient is: a constant, a length, a size."""
+    names = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+    names |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    constant = all(isinstance(n, ast.Constant | ast.UnaryOp | ast.USub) for n in ast.walk(node))
+    return constant or bool(names & {"len", "shape", "size", "n_hidden", "n_in", "sqrt"})
+
+
+def _nodes(tree, *kinds):
+    for statement in tree.body:
+        for node in ast.walk(statement):
+            if isinstance(node, kinds):
+                yield node
+
+
+def _bodies(tree):
+    for node in ast.walk(tree):
+        for name in ("body", "orelse"):
+            if isinstance(getattr(node, name, None), list):
+                yield getattr(node, name)
+
+
+def _called(node):
+    """The name of the function or method that a call calls."""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def _number(value):
+    return expression_of(repr(int(value) if value == int(value) else value))
+
+
+def _whole(node):
+    """A whole number that is written as one, also a negative one; None for anything else."""
+    minus = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+    constant = node.operand if minus else node
+    if isinstance(constant, ast.Constant) and isinstance(constant.value, int) and not isinstance(constant.value, bool):
+        return -constant.value if minus else constant.value
+    return None
+
+
+# ---- arithmetic -----------------------------------------------------------------------------------------------------
+
+def sums(tree):
+    """a + b for a − b; b − a; a alone, b alone."""
+    for node in _nodes(tree, ast.BinOp):
+        if not isinstance(node.op, ast.Add | ast.Sub):
+            continue
+        left, right, added = written(node.left), written(node.right), isinstance(node.op, ast.Add)
+        flipped, sign = (ast.Sub(), "−") if added else (ast.Add(), "+")
+        yield ("sign", [(node, ast.BinOp(node.left, flipped, node.right))], 0.5,
+               f"`{right}` has the wrong sign: {sign} belongs before it")
+        yield "surplus term", [(node, node.left)], 0.9, f"the term `{right}` is one too many"
+        kept = node.right if added else ast.UnaryOp(ast.USub(), node.right)
+        yield "surplus term", [(node, kept)], 0.95, f"the term `{left}` is one too many"
+        if not added:
+            yield ("sign", [(node, ast.BinOp(node.right, node.op, node.left))], 0.6,
+                   f"`{written(node)}` has the wrong sign: the difference is the other way round")
+
+
+def products(tree):
+    """a for a · b and a / b; a · b for a / b and the other way round; another power."""
+    for node in _nodes(tree, ast.BinOp):
+        over = isinstance(node.op, ast.Div)
+        if over or isinstance(node.op, ast.Mult):
+            for kept, dropped in [(node.left, node.right)] + [(node.right, node.left)] * (not over):
+                text, zero = plain(written(dropped)), isinstance(dropped, ast.Constant) and dropped.value == 0
+                kind = ("derivative" if is_slope(dropped) else "carry" if zero else "factor" if over or _is_number(dropped)
+                        else "surplus factor")
+                yield kind, [(node, kept)], 1.0, (
+                    f"it is divided by {text}, which does not belong here" if over else
+                    "the factor 0 lets nothing through" if zero else f"the factor {text} is one too many")
+        right = getattr(node, "right", None)
+        if over:
+            yield "factor", [(node, ast.BinOp(node.left, ast.Mult(), right))], 1.6, f"`{written(right)}` multiplies here"
+        elif isinstance(node.op, ast.Mult) and not isinstance(right, ast.BinOp):
+            yield "factor", [(node, ast.BinOp(node.left, ast.Div(), right))], 1.7, f"`{written(right)}` divides here"
+        elif isinstance(node.op, ast.FloorDiv):
+            yield "factor", [(node, ast.BinOp(node.left, ast.Div(), right))], 0.5, "// rounds down to a whole number"
+        elif isinstance(node.op, ast.Pow) and isinstance(right, ast.Constant) and isinstance(right.value, int | float):
+            n = right.value
+            for power in dict.fromkeys([n - 1, n + 1, n / 2, n * 2, n - 0.5, n + 0.5]):
+                if power:
+                    new = node.left if power == 1 else ast.BinOp(node.left, ast.Pow(), _number(power))
+                    kind = "derivative" if _in_slope(tree, node) else "factor"
+                    yield kind, [(node, new)], 1.1, f"the power {power:g} belongs here"
+
+
+def transposes(tree):
+    """Aᵀ for A, A for Aᵀ; B @ A for A @ B."""
+    for node in _nodes(tree, ast.BinOp):
+        if isinstance(node.op, ast.MatMult):
+            for side in (node.left, node.right):
+                if not (isinstance(side, ast.Attribute) and side.attr == "T"):
+                    yield ("transposed", [(side, ast.Attribute(side, "T", READING))], 0.5,
+                           f"`{written(side)}` should be transposed")
+            turned = expression_of(f"({written(node.right)}) @ ({written(node.left)})")
+            yield "transposed", [(node, turned)], 0.7, "the factors of the matrix product stand the other way round"
+    for node in _nodes(tree, ast.Attribute):
+        if node.attr == "T" and isinstance(node.ctx, ast.Load):
+            yield "transposed", [(node, node.value)], 0.5, f"`{written(node.value)}` should not be transposed"
+
+
+def minuses(tree):
+    """a for −a, anywhere; −a for the value a of a statement."""
+    cuts = {id(n) for s in _nodes(tree, ast.Subscript) for n in ast.walk(s.slice)}
+    for node in _nodes(tree, ast.UnaryOp):
+        if isinstance(node.op, ast.USub) and id(node) not in cuts:
+            yield "sign", [(node, node.operand)], 0.5, f"`{written(node)}` has the wrong sign: the minus does not belong here"
+    for node in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return):
+        for value in _elements(node.value):
+            if isinstance(value, ast.BinOp | ast.Call) and not isinstance(getattr(value, "op", None), ast.Add | ast.Sub):
+                yield "sign", [(value, ast.UnaryOp(ast.USub(), value))], 0.55, f"`{written(value)}` has the wrong sign"
+
+
+def _elements(node):
+    if isinstance(node, ast.Tuple | ast.List):
+        return [one for element in node.elts for one in _elements(element)]
+    return [node] if node else []
+
+
+def constants(tree):
+    """Other numbers in a constant's place, where it is no index, no axis and no power."""
+    other = {id(n) for s in _nodes(tree, ast.Subscript) for n in ast.walk(s.slice)}
+    other |= {id(b.right) for b in _nodes(tree, ast.BinOp) if isinstance(b.op, ast.Pow)}
+    for call in _nodes(tree, ast.Call):
+        given = [*call.args, *(k.value for k in call.keywords)] if _called(call) in AXIS_TAKING else [
+            k.value for k in call.keywords if k.arg in ("axis", "keepdims")]
+        other |= {id(n) for a in given for n in ast.walk(a)}
+    for node in _nodes(tree, ast.Constant):
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, int | float) or id(node) in other or not value:
+            continue
+        for n in dict.fromkeys([-value, 2 * value, value / 2, 1 - value, 1 / value, value + 1, value - 1]):
+            if n not in (value, 0):
+                kind = "sign" if n == -value and value != 1 else "derivative" if _in_slope(tree, node) else "factor"
+                yield kind, [(node, _number(n))], 1.5 - 0.4 * (n == -value), f"{n:g} belongs here instead of {value:g}"
+
+
+AXIS_TAKING = ("reshape", "transpose", "sum", "mean", "split")
+
+
+# ---- statements -----------------------------------------------------------------------------------------------------
+
+def statements(tree):
+    """+= for =, −= for +=, another order, without one of them."""
+    assigned = set()
+    for body in _bodies(tree):
+        for node, following in zip(body, [*body[1:], None]):
+            if isinstance(node, ast.Assign) and len(node.targets) == 1:
+                yield from _added(node, assigned)
+                assigned |= {n.id for n in ast.walk(node.targets[0]) if isinstance(n, ast.Name)}
+            if isinstance(node, ast.AugAssign):
+                if isinstance(node.op, ast.Add | ast.Sub):
+                    other, sign = (ast.Sub(), "−=") if isinstance(node.op, ast.Add) else (ast.Add(), "+=")
+                    yield ("sign", [(node, ast.AugAssign(node.target, other, node.value))], 0.5,
+                           f"`{written(node.value)}` has the wrong sign: {sign} belongs here")
+                kind = "surplus term" if isinstance(node.op, ast.Add | ast.Sub) else "surplus factor"
+                yield kind, [(node, ast.Pass())], 1.0, "the line does not belong here"
+            plain_lines = ast.AugAssign | ast.Assign | ast.Expr
+            if isinstance(node, plain_lines) and isinstance(following, plain_lines) and (
+                    _changes(node) & _reads(following) or _changes(following) & _reads(node)):
+                product = any(isinstance(getattr(s, "op", None), ast.Mult) for s in (node, following))
+                yield ("surplus factor" if product else "missing term", [(node, following), (following, node)], 1.2,
+                       f"line {following.lineno} belongs before line {node.lineno}")
+
+
+def _added(node, assigned):
+    """+= for =, where the target may hold something already."""
+    target = node.targets[0]
+    if isinstance(target, ast.Subscript):
+        place = ast.Subscript(target.value, target.slice, BINDING)
+        if written(target.slice) in ("...", ":"):               # grads["W"][...] = is grads["W"] +=
+            inner = target.value
+            place = ast.Subscript(inner.value, inner.slice, BINDING) if isinstance(inner, ast.Subscript) else place
+        new = ast.AugAssign(place, ast.Add(), node.value)
+    elif isinstance(target, ast.Name) and target.id in assigned:
+        new = ast.Assign([target], ast.BinOp(ast.Name(target.id, READING), ast.Add(), node.value))  # (a new array)
+    else:
+        return
+    yield ("overwritten", [(node, new)], 0.3,
+           f"= throws away what `{written(target)}` already holds; every step and every path adds its share")
+
+
+def _changes(statement):
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", statement)]
+    return {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+
+
+def _reads(statement):
+    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+
+
+def in_place(tree):
+    """A new array, where one is changed in place: x = x · a for x *= a, no out=, a copy before x[...] = a."""
+    kind = "changes its input"
+    for body in _bodies(tree):
+        for node in body:
+            target = getattr(node, "target", None) if isinstance(node, ast.AugAssign) else (
+                node.targets[0] if isinstance(node, ast.Assign) else None)
+            if isinstance(node, ast.AugAssign) and isinstance(target, ast.Name):
+                value = ast.BinOp(ast.Name(target.id, READING), node.op, node.value)
+                yield kind, [(node, ast.Assign([target], value))], 0.1
+            elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+                name = target.value.id
+                yield kind, [(node, [*ast.parse(f"{name} = {name}.copy()").body, node])], 0.2
+            elif isinstance(target, ast.Name) and isinstance(node.value, ast.Name | ast.Subscript | ast.Attribute):
+                yield kind, [(node, ast.Assign(node.targets, expression_of(f"({written(node.value)}).copy()")))], 0.25
+            elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                for keyword in node.value.keywords:
+                    if keyword.arg == "out" and isinstance(keyword.value, ast.Name):
+                        yield kind, [(node, ast.Assign([ast.Name(keyword.value.id, BINDING)], _without_out(node.value)))], 0.1
+    for node in _nodes(tree, ast.Call):
+        if any(k.arg == "out" for k in node.keywords):
+            yield kind, [(node, _without_out(node))], 0.15
+
+
+def _without_out(call):
+    return ast.Call(call.func, call.args, [k for k in call.keywords if k.arg != "out"])
+
+
+# ---- order, axes, places --------------------------------------------------------------------------------------------
+
+def orders(tree):
+    """Two of several targets, elements or arguments exchanged."""
+    in_pairs = {id(target) for a in _nodes(tree, ast.Assign) if isinstance(a.value, ast.Tuple) for target in a.targets}
+    for node in _nodes(tree, ast.Tuple, ast.List, ast.Call):
+        call = isinstance(node, ast.Call)
+        elements = node.args if call else node.elts
+        if call and _called(node) == "where":
+            continue
+        for i, k in combinations(range(len(elements)), 2):
+            if isinstance(elements[i], ast.Starred) or isinstance(elements[k], ast.Starred):
+                continue
+            new = list(elements)
+            new[i], new[k] = new[k], new[i]
+            unpacked = not call and isinstance(node.ctx, ast.Store) and id(node) not in in_pairs
+            yield ("exchanged", [(node, ast.Call(node.func, new, node.keywords) if call else type(node)(new, node.ctx))],
+                   0.8 if call else 0.45 if unpacked else 0.7,
+                   f"`{written(elements[i])}` and `{written(elements[k])}` stand in each other's place")
+
+
+def axes(tree):
+    """Another axis, sum for mean, another order of axes, a transpose before a reshape."""
+    for node in _nodes(tree, ast.Call):
+        name, method = _called(node), isinstance(node.func, ast.Attribute)
+        given = [k.value for k in node.keywords if k.arg == "axis"]
+        if name in (*REDUCING, "concatenate", "stack", "split", "flip") and node.args:
+            given += [node.args[-1]] if _whole(node.args[-1]) is not None or isinstance(node.args[-1], ast.Tuple) else []
+        for axis in given:
+            for text in AXES:
+                if text != written(axis) and (_whole(axis) is not None or isinstance(axis, ast.Tuple)):
+                    yield "axis", [(axis, expression_of(text))], 0.5, f"the axis {text} belongs here"
+        if name in ("sum", "mean"):
+            for axis in ("0", "1", "(0, 2)") if not given else ():
+                more = [ast.keyword("axis", expression_of(axis)), ast.keyword("keepdims", ast.Constant(True))]
+                new = ast.Call(node.func, node.args, [*node.keywords, *more])
+                yield "axis", [(node, new)], 0.6, f"it goes along axis {axis} alone"
+            other = "mean" if name == "sum" else "sum"
+            func = ast.Attribute(node.func.value, other, READING) if method else ast.Name(other, READING)
+            yield "factor", [(node, ast.Call(func, node.args, node.keywords))], 0.6, (
+                "every column and every step adds its share, so the sum belongs here" if name == "mean" else
+                "the mean belongs here")
+        if name == "transpose" and len(node.args) == 3:
+            for order in permutations(range(3)):
+                new = ast.Call(node.func, list(map(ast.Constant, order)), node.keywords)
+                yield "axis", [(node, new)], 0.6, "the axes stand in another order"
+        if name == "reshape" and method:
+            for before in ("transpose(1, 0, 2)", "transpose(1, 2, 0)", "transpose(2, 0, 1)", "transpose(0, 2, 1)", "T"):
+                func = ast.Attribute(expression_of(f"({written(node.func.value)}).{before}"), "reshape", READING)
+                yield "axis", [(node, ast.Call(func, node.args, node.keywords))], 0.8, "reshape cuts in the order of the memory"
+            for arguments in permutations(node.args) if len(node.args) < 4 else ():
+                if list(arguments) != node.args:
+                    new = ast.Call(node.func, list(arguments), node.keywords)
+                    yield "axis", [(node, new)], 0.7, "the axes stand in another order"
+        if name in ("reshape", "transpose", "swapaxes", "repeat", "tile") and method:
+            yield "axis", [(node, node.func.value)], 0.6, f"{name} does not belong here"
+
+
+REDUCING = ("sum", "mean", "max", "cumsum", "softmax")
+AXES = ("0", "1", "2", "-1", "(0, 2)", "(0, 1)", "(1, 2)")
+
+
+def places(tree):
+    """Another slice, another index, no slice."""
+    pairs = {}                                                  # a[:n] and a[n:]
+    for node in _nodes(tree, ast.Subscript):
+        if isinstance(node.ctx, ast.Load) and any(isinstance(n, ast.Slice) for n in ast.walk(node.slice)):
+            yield "shifted", [(node, node.value)], 0.7, f"`[{written(node.slice)}]` does not belong here"
+        for cut in node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]:
+            if isinstance(cut, ast.Slice) and not cut.step:
+                for new, cost, kind in _other_cuts(cut):
+                    yield kind, [(cut, new)], cost, f"`{written(new)}` belongs here instead of `{written(cut)}`"
+        whole = node.slice if isinstance(node.slice, ast.Slice) and not node.slice.step else None
+        if whole and (whole.lower is None) != (whole.upper is None):
+            pairs.setdefault((written(node.value), written(node.slice.lower or node.slice.upper)), []).append(node)
+        if _whole(node.slice) is not None:
+            for n in (_whole(node.slice) - 1, _whole(node.slice) + 1, _whole(node.slice) + 2):
+                yield "exchanged", [(node.slice, expression_of(str(n)))], 0.8, f"[{n}] belongs here"
+    for (array, bound), nodes in pairs.items():
+        for edge in (bound, f"-({bound})", f"{array}.shape[0] - ({bound})") if len(nodes) == 2 else ():
+            for turned in (False, True):
+                new = [ast.Slice(None, expression_of(edge)) if (node.slice.lower is None) != turned
+                       else ast.Slice(expression_of(edge), None) for node in nodes]
+                if turned or edge != bound:
+                    yield ("order", list(zip([node.slice for node in nodes], new)), 0.75,
+                           f"`{array}` is cut in another place, or its parts are in another order")
+
+
+def _other_cuts(cut):
+    """(slice, cost, kind): other parts of the same array, and parts of other lengths."""
+    part = lambda low, high: ast.Slice(low and expression_of(low), high and expression_of(high))
+    if cut.lower and cut.upper:
+        low, high = written(cut.lower), written(cut.upper)
+        bounds = [(high, f"2 * ({high}) - ({low})"), (f"2 * ({low}) - ({high})", low)]
+        if None not in (_whole(cut.lower), _whole(cut.upper)):
+            bounds = [tuple(str(eval(text, {})) for text in pair) for pair in bounds]
+        yield from ((part(*pair), 0.8, "order") for pair in bounds)
+    elif cut.lower or cut.upper:
+        n = written(cut.lower or cut.upper)
+        above, below = (n, None), (None, n)
+        yield part(*(above if cut.upper else below)), 0.6, "order"
+        for pair in ((f"-({n})", None), (None, f"-({n})"), (n, f"2 * ({n})"), (f"2 * ({n})", None)):
+            yield part(*pair), 0.9, "order"
+        for edge in (f"({n}) - 1", f"({n}) + 1"):
+            yield part(*((edge, None) if cut.lower else (None, edge))), 1.0, "shifted"
+
+
+# ---- calls and names ------------------------------------------------------------------------------------------------
+
+CALLS = {                       # what it is to call a function that does not belong there
+    **dict.fromkeys(("clip", "minimum", "maximum", "where", "sign", "round"), "not linear"),
+    **dict.fromkeys(("astype", "float32", "float16"), "precision"),
+    **dict.fromkeys(("reversed", "flip", "roll"), "shifted"),
+}
+NEEDED = ("sum", "mean", "copy", "get", "items", "step_backward", "weight_gradients", "zip", "len", "range", "enumerate",
+          "empty", "zeros", "zeros_like", "empty_like")
+
+
+def calls(tree):
+    """A call left out; the two cases of where, and comparisons, turned round."""
+    for node in _nodes(tree, ast.Call):
+        name, method = _called(node), isinstance(node.func, ast.Attribute)
+        method = method and not (isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "numpy"))
+        kind = CALLS.get(name, "derivative" if is_slope(node) or _in_slope(tree, node) else "surplus factor")
+        kept = [] if name in NEEDED else [node.func.value] if method else (
+            node.args[1:3] if name == "where" else node.args[:2] if name in ("minimum", "maximum") else node.args[:1])
+        for argument in kept:
+            if not isinstance(argument, ast.Starred | ast.Constant):
+                yield kind, [(node, argument)], 1.0, f"{name} does not belong here"
+        if name in ("concatenate", "roll", "append", "pad", "vstack", "hstack", "stack"):
+            parts = [n for a in node.args for n in ast.walk(a) if isinstance(n, ast.Name | ast.Attribute)
+                     or isinstance(n, ast.Subscript) and not isinstance(n.slice, ast.Slice)]
+            for text in dict.fromkeys(map(written, parts)):
+                yield "shifted", [(node, expression_of(text))], 1.2, f"`{text}` belongs here as it is"
+        if name == "where" and len(node.args) == 3:
+            turned = ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords)
+            yield "derivative", [(node, turned)], 0.6, "the two cases stand in each other's place"
+    for node in _nodes(tree, ast.Compare):
+        turned = {ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Lt: ast.GtE, ast.LtE: ast.Gt}.get(type(node.ops[0]))
+        if turned:
+            new = ast.Compare(node.left, [turned()], node.comparators)
+            yield "derivative", [(node, new)], 0.6, "the comparison is turned round"
+
+
+def compared(tree):
+    """Another name of the function in a comparison, where no number tells it."""
+    stored = dict.fromkeys(n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store))
+    names = [*stored, *(a.arg for a in tree.args.args)]
+    for comparison in _nodes(tree, ast.Compare):
+        for node in ast.walk(comparison):
+            for name in names if isinstance(node, ast.Name) else ():
+                if name != node.id:
+                    yield "derivative", [(node, ast.Name(name, READING))], 0.9, f"what `{name}` is decides, not `{node.id}`"
+
+
+def anywhere(tree):
+    """Any name of the function in any other's place."""
+    stored = dict.fromkeys(n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store))
+    known = [*(a.arg for a in tree.args.args if a.arg != "self"), *stored]
+    functions = {id(c.func) for c in _nodes(tree, ast.Call)}
+    for node in _nodes(tree, ast.Name):
+        if isinstance(node.ctx, ast.Load) and node.id in known and id(node) not in functions:
+            for name in known:
+                if name != node.id:
+                    yield "exchanged", [(node, ast.Name(name, READING))], 1.4, f"`{node.id}` stands where `{name}` belongs"
+
+
+def by_definition(kind, wrong, right, definitions):
+    """The kind of mistake that one name in another's place is: a missing factor or term, if one is made from the other."""
+    for made, of, product, total in ((right, wrong, "missing factor", "missing term"),
+                                     (wrong, right, "surplus factor", "surplus term")):
+        for node in [n for definition in definitions for n in _nodes(definition.tree, ast.Assign, ast.AugAssign)]:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if not any(written(t.value if isinstance(t, ast.Subscript) else t) == made for t in targets):
+                continue
+            if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Mult | ast.Div) and made == wrong:
+                return product
+            if isinstance(node.value, ast.BinOp):
+                is_sum = isinstance(node.value.op, ast.Add | ast.Sub)
+                if of in _operands(node.value, is_sum):
+                    return total if is_sum else product
+    return kind
+
+
+def _operands(node, of_sum):
+    """The terms of a sum, or the factors of a product, as text."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub) == of_sum:
+        return _operands(node.left, of_sum) | _operands(node.right, of_sum)
+    return {written(node)}
+
+
+KINDS_OF_REPAIR = (statements, sums, minuses, products, transposes, orders, axes, places, calls, compared, constants)

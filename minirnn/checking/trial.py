@@ -1,0 +1,109 @@
+"""Try a repair: the changed code compiled, and the whole check run again.
+
+The whole check is `gradcheck` in a few evaluations. The numeric derivative of the loss along random directions, a
+few for each parameter, the input and each component of the initial state, is computed once; a repaired cell only has to
+give the same loss, and gradients whose products with those directions agree. It runs over several steps in chunks,
+twice, and with incoming gradients of several sizes, so nothing passes that `gradcheck` would refuse.
+"""
+
+from contextlib import ExitStack
+
+import numpy as np
+
+from ..function_cell import FunctionCell
+from .problems import CellProblem
+from .source import Code
+
+DIRECTIONS = 2
+ENTRIES = ("step", "step_backward", "weight_gradients", "initial_state_backward", "output_backward", "input_terms", "output")
+
+
+class Trial:
+    """The whole check of a cell, for copies of it with changed code.
+
+    Args:
+        cell: a `Cell`. exact: whether its forward pass runs on complex numbers.
+
+    Attributes:
+        code: the `Code` of all its methods. wrong: the blocks that are wrong as it is.
+    """
+
+    def __init__(self, cell, exact):
+        rng = np.random.default_rng(0)
+        self.cell = cell
+        self.problem = CellProblem(cell, None, 4, 3, "random", rng)
+        self.tolerance = 1e-8 if exact else 1e-5
+        numeric, self._slopes = self.problem.at("complex128" if exact else "float64"), {}
+        for block, array in numeric.arrays.items():
+            h, kept = (1e-30j if exact else 1e-6), array.copy()
+            for _ in range(DIRECTIONS):
+                direction = rng.normal(size=array.shape)
+                array[...] = kept + h * direction
+                above = numeric.value(block)
+                array[...] = kept - h * direction
+                slope = above.imag / 1e-30 if exact else (above - numeric.value(block)) / 2e-6
+                array[...] = kept
+                self._slopes.setdefault(block, []).append((direction, slope))
+        self._states = self.problem._run(None).state
+        self.code = Code(_with_source(cell), None if isinstance(cell, FunctionCell) else type(cell))
+        self.wrong = self._wrong(self.problem)
+
+    def left(self, *edits):
+        """The blocks that are wrong after these edits; None if the forward pass is no longer the same, or fails."""
+        params, kept = self.problem.cell.params.flat, self.problem.cell.params.flat.copy()
+        try:
+            with np.errstate(all="ignore"):
+                problem = self.problem.of(self.repaired(*edits))
+                if not all(np.array_equal(a, b) for a, b in zip(problem._run(None).state, self._states)):
+                    return None
+                return self._wrong(problem)
+        except Exception:                                       # whatever a change of somebody's code may raise
+            return None
+        finally:
+            params[...] = kept                                  # which the changed code may have changed in place
+
+    def repaired(self, *edits):
+        """A copy of the cell, on the same parameters, with edited code."""
+        built = self.built(*edits)
+        if isinstance(self.cell, FunctionCell):
+            cell = self.problem.cell.astype("float64")
+            cell.functions = tuple(built.functions.get(f, f) for f in self.cell.functions)
+            return cell
+        return built.stand_in(self.problem.cell)
+
+    def built(self, *edits):
+        return built_with(self.code, *edits)
+
+    def _wrong(self, problem):
+        derived, wrong = problem.derived(), set()
+        flowing = max(np.abs(a).max(initial=0) for a in derived.values())
+        for block, slopes in self._slopes.items():
+            for direction, slope in slopes:
+                size = np.abs(derived[block] * direction).sum() + abs(slope)
+                if not abs((derived[block] * direction).sum() - slope) <= self.tolerance * size + 1e-12 * flowing:
+                    wrong.add(block)
+        named = {*problem.unsteady, *problem.nonlinear}
+        wrong |= {block for block in derived if block[1] in named}
+        return wrong | {("memo", name) for name in problem.lowered}
+
+
+def _with_source(cell):
+    """The functions of a cell that have a source."""
+    candidates = cell.functions if isinstance(cell, FunctionCell) else [getattr(type(cell), name) for name in ENTRIES]
+    found = []
+    for function in dict.fromkeys(candidates):
+        try:
+            Code([function], None if isinstance(cell, FunctionCell) else type(cell))
+        except (OSError, ValueError):
+            continue
+        found.append(function)
+    return found
+
+
+def built_with(code, *edits):
+    """The `Built` of a `Code` with edits in it. Raises SyntaxError and the like, if an edit makes no sense."""
+    changed = {id(edit.definition) for edit in edits}
+    with ExitStack() as contexts:
+        for edit in edits:
+            contexts.enter_context(edit.applied())
+        return code.built(lambda definition: definition.again() if id(definition) in changed else definition.tree)
