@@ -15,6 +15,7 @@ from .text import agreement, joined, symbols_of, title
 from .words import Number, written
 
 PLAIN, GUARDED, COUNT = "\x01", "\x02", "\x03"          # marks for: a number, one in brackets if negative, a whole number
+UNFOLDED = 3                                            # terms of a product that is shown without being asked for
 MOST_PAGES = 2000                                       # in one file: some megabytes
 NAME = re.compile(r"[A-Za-zγσ][A-Za-z0-9γσ_₁]*'?")
 
@@ -39,7 +40,7 @@ font-variant-numeric:tabular-nums;padding-left:1.2em;text-indent:-1.2em;overflow
 .mr-step .mr-block{margin-bottom:.45em}.mr-step .mr-block:last-child{margin-bottom:0}
 .mr-step .mr-input{color:INPUT}.mr-step .mr-state{color:STATE}.mr-step .mr-gate{color:GATE}.mr-step .mr-value{color:VALUE}
 .mr-step .mr-weight{color:WEIGHT}.mr-step .mr-gradient{color:GRADIENT}
-.mr-step .mr-legend span{margin-right:1em;font-weight:600}
+.mr-step .mr-legend span{font-weight:600}
 .mr-step sub{font-size:.75em;line-height:0}
 @media (max-width:720px){.mr-step table.mr-both,.mr-step table.mr-both>tbody,.mr-step table.mr-both>tbody>tr,
 .mr-step table.mr-both>tbody>tr>td{display:block;width:auto}.mr-step table.mr-both>thead{display:none}}
@@ -160,7 +161,7 @@ class Page:
 
     def _page(self):
         step = self.step
-        legend = "".join(f'<span class="mr-{role}">{words}</span>' for role, words in (
+        legend = " · ".join(f'<span class="mr-{role}">{words}</span>' for role, words in (
             ("input", "input"), ("state", "state"), ("gate", "gate"), ("value", "other value"), ("weight", "weight"),
             ("gradient", "gradient")))
         rows = "".join(f'<tr><td class="mr-forward">{left}</td><td class="mr-back">{right}</td></tr>' for left,
@@ -172,7 +173,7 @@ class Page:
         heading = re.sub(r"(t = |unit |example )(\d+)", lambda match: match[1] + count(int(match[2])), html.escape(title(step)))
         return (f'<h2>{heading}</h2><p>A prime marks what is new: h is the state before this step, h′ after it. dh is '
                 f'the gradient of the loss with respect to h. {html.escape(step.passage.loss)}</p><p '
-                f'class="mr-legend">{legend}</p>'
+                f'class="mr-legend">Colours: {legend}</p>'
                 f'<table class="mr-both"><thead><tr><th scope="col">Forward: read down ↓</th><th scope="col">Backward: read '
                 f'up ↑</th>'
                 f'</tr></thead><tbody>{rows}</tbody></table>'
@@ -210,20 +211,22 @@ class Page:
         lines = "".join(f'<div class="mr-m">{self._text(text)} = {self._pieces(pieces)} = {self._number(value)}</div>'
                         for text, pieces, value in products)
         words = "the product, written out" if len(products) == 1 else "the products, written out"
-        return f"<details><summary>{words}</summary>{lines}</details>"
+        short = all(sum(isinstance(piece, Number) for piece in pieces) <= 2 * UNFOLDED for _, pieces, _ in products)
+        return f"<details{' open' * short}><summary>{words}</summary>{lines}</details>"
 
     def _backward(self, gradient):
         name, total = self._text(gradient.name), f'<span class="mr-total">{self._number(gradient.total)}</span>'
         if not gradient.terms:
             return f'<div class="mr-block"><div class="mr-m">{name} = {total} &nbsp;(nothing that follows reads it)</div></div>'
-        products = self._products([product for term in gradient.terms for product in term.products])
         if len(gradient.terms) == 1:
             term = gradient.terms[0]
-            numbers = f" = {self._in_numbers(term)}" if len(term.pieces) > 1 else ""
+            numbers = f" = {self._pieces(term.product) or self._in_numbers(term)}" if len(term.pieces) > 1 or term.product else ""
+            products = "" if term.product else self._products(term.products)
             symbols = f" = {self._text(symbols_of(gradient))}" if term.symbols else ""
             return (f'<div class="mr-block"><div class="mr-m">{name}{symbols}{numbers} = {total} '
                     f'&nbsp;{self._text(term.via)}</div>'
                     f'{products}</div>')
+        products = self._products([product for term in gradient.terms for product in term.products])
         outside = [f"[{term.via}]" for term in gradient.terms if not term.symbols]
         symbols = symbols_of(gradient)
         whole = f" = {self._text(joined(outside, symbols))}" if symbols else ""
@@ -253,7 +256,7 @@ class Page:
 
 def _with_gap(text, mark):
     """What is said of the gap, with a mark in place of the number."""
-    return re.sub(r"(is|by) \d\S*e[+-]\d+", lambda match: f"{match[1]} {mark}", text)
+    return re.sub(r"(is|by) (\d\S*e[+-]\d+|0)", lambda match: f"{match[1]} {mark}", text)
 
 
 def _roles(step):

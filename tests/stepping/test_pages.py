@@ -81,6 +81,17 @@ def test_a_file_loads_nothing_and_holds_every_page():
     assert len(data["templates"]) <= 4, "pages that differ in their numbers alone share a template"
 
 
+def test_the_page_can_be_read_without_its_styles():
+    text = read(step_of("rnn", n_hidden=2)._repr_html_())[1]
+    assert "Colours: input · state · gate · other value · weight · gradient" in text
+
+
+@pytest.mark.parametrize("n_hidden, folded", [(2, False), (5, True)])
+def test_products_of_few_terms_are_shown_without_being_asked_for(n_hidden, folded):
+    page = step_of("gru", n_hidden)._repr_html_()
+    assert ("<details>" in page) == folded != ("<details open>" in page)
+
+
 def test_the_sliders_have_labels_and_the_page_shows_without_a_script():
     step = step_of()
     text = document(step)
