@@ -228,7 +228,8 @@ def unrolled_figure(data):
         axes.plot(steps, array[:, data["unit"]], color=colour, linewidth=2.2, marker=marker, markersize=4.5)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_ylabel(label)
-    if np.isfinite(np.where(gradients == 0, np.nan, gradients)).any():
+    sizes = np.abs(gradients[gradients != 0])
+    if sizes.size and sizes.max() > 20 * sizes.min():
         below.set_yscale("log")
     above.set_title(f"{symbol} at every step: unit {data['unit']} (thick), the other units (thin)", loc="left", fontsize=10)
     below.set_title(f"the gradient of the loss with respect to {symbol}, read from right to left", loc="left", fontsize=10)
