@@ -102,7 +102,7 @@ def _node(axes, node, place, size):
         if node.name:
             axes.text(x, y + 0.19, _symbol(node.label), fontsize=9.5, gid=f"function-{node.key}", **text)
         return
-    size = 14 if len(node.label) < 3 else 9.5 if len(node.label) < 6 else 8
+    size = 14 if len(node.label) < 2 else 12 if len(node.label) < 3 else 9.5 if len(node.label) < 6 else 8
     label = _symbol(node.label) if node.kind == "operation" else pretty(node.label)
     axes.text(x, y, label, fontsize=size, gid=f"label-{node.key}", linespacing=0.95, **text)
     if node.name:
@@ -111,7 +111,7 @@ def _node(axes, node, place, size):
 
 
 def _symbol(label):
-    return "\n".join({"⊙": r"$\odot$", "+": "$+$", "σ": r"$\sigma$", "Σ": r"$\Sigma$", "1−": "$1-$", "−": "$-$",
+    return "\n".join({"⊙": r"$\odot$", "+": "$+$", "σ": r"$\sigma$", "Σ": r"$\Sigma$", "1−": "$1{-}$", "−": "$-$",
                       "÷": r"$\div$", "e^x": "$e^x$",
                       "log σ": r"log $\sigma$", "Σe": r"$\Sigma e$"}.get(part, part) for part in label.split("\n"))
 
