@@ -49,6 +49,11 @@ class Term(NamedTuple):
     via: str            # "through z ⊙ h": what it came through
     products: list      # (text, pieces, number): the matrix product in it, written out
 
+    @property
+    def product(self):
+        """The pieces of the matrix product that the term is; [] if it is anything else, or too long to write out."""
+        return next((pieces for text, pieces, _ in self.products if text == self.symbols), [])
+
 
 class Gradient(NamedTuple):
     """A gradient and the terms that it is the sum of."""
@@ -240,7 +245,7 @@ class StepThrough:
                 if inner <= SHOWN:
                     left, right = part.args[0].array[row], part.args[1].array[:, 0]
                     pieces = [piece for k in range(inner) for piece in (
-                        *([" + "] * bool(k)), Number(float(left[k])), "·", Number(float(right[k]), True))]
+                        *([" + "] * bool(k)), Number(float(left[k]), k > 0), "·", Number(float(right[k]), True))]
                     found.append((self._writer.symbols(part, at), pieces, part.at(at)))
                 return
             for k, arg in enumerate(part.args):
@@ -290,7 +295,7 @@ class StepThrough:
                 text = text if level == ATOM and sign == "+" else f"({'−' * (sign == '−')}{text})"
                 column, gradient = user.args[0].array[:, below], self.flows.of(user)[:, 0]
                 pieces = [piece for k in range(len(column)) for piece in (
-                    *([" + "] * bool(k)), Number(float(column[k])), "·", Number(float(gradient[k]), True))]
+                    *([" + "] * bool(k)), Number(float(column[k]), k > 0), "·", Number(float(gradient[k]), True))]
                 return [(f"{self._writer.symbols(user.args[0], whole=False)}ᵀ {text}", pieces, float(column @ gradient))]
         return []
 

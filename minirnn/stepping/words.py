@@ -104,20 +104,20 @@ class Writer:
 
         def part(k, least, guarded=False):
             pieces, level = self.write(value.args[k], down(k), stop, False, times, guarded)
-            return ["(", *pieces, ")"] if level < least else pieces
+            return pieces if level >= least else ["(", *self.write(value.args[k], down(k), stop, False, times)[0], ")"]
 
         if whole and value.op in ("matmul", "sum", "opaque") and times == "·":
             return [Number(value.at(element))], ATOM
         if value.op == "+":
-            return [*part(0, SUM), " + ", *part(1, SUM)], SUM
+            return [*part(0, SUM, guarded), " + ", *part(1, SUM, True)], SUM
         if value.op == "−":
-            return [*part(0, SUM), " − ", *part(1, PRODUCT, True)], SUM
+            return [*part(0, SUM, guarded), " − ", *part(1, PRODUCT, True)], SUM
         if value.op == "neg":
             return ["−", *part(0, PRODUCT, True)], SUM
         if value.op == "⊙":
-            return [*part(0, PRODUCT), times, *part(1, PRODUCT, True)], PRODUCT
+            return [*part(0, PRODUCT, guarded), times, *part(1, PRODUCT, True)], PRODUCT
         if value.op == "/":
-            return [*part(0, PRODUCT), "/", *part(1, ATOM, True)], PRODUCT
+            return [*part(0, PRODUCT, guarded), "/", *part(1, ATOM, True)], PRODUCT
         if value.op == "^":
             return [*part(0, ATOM, True), {2: "²", 3: "³"}.get(value.extra, f"^{value.extra:g}")], ATOM
         if value.op == "matmul":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -119,6 +120,16 @@ def test_what_is_wrong_with_a_users_file_is_said_in_its_own_words(content, name,
     assert cli.main(["gradcheck", f"{tmp_path / 'mycell.py'}:{name}"]) == 2
     said = capsys.readouterr().err
     assert words in said and "Traceback" not in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["rda", "rda-exp-tanh"])
+def test_a_cell_says_what_the_functions_in_its_equations_are_and_speaks_of_its_own_state(name, capsys):
+    assert cli.main(["cells", name]) == 0
+    said = capsys.readouterr().out
+    assert "h, v and l without ' are the previous step's" in said and "h and c" not in said
+    for option, symbol in (("attention", "f_a"), ("hidden", "f_h"), ("output", "f_o")):
+        assert re.search(rf"  {option}='\w+' +{symbol}, (one of )?\"\w+\"", said)
+        assert said.count("(fixed in this cell)") == 3 * (name != "rda")
 
 
 def test_cells_and_tasks_are_listed_with_their_sources(capsys):

@@ -1,6 +1,7 @@
 """Every number of a step-through is one that the cell computes, every sum adds up, for every cell with every option."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -178,6 +179,23 @@ def test_the_text_fits_in_a_hundred_columns():
     for name in minirnn.CELLS:
         step = StepThrough(passage_of(name, {}), 2, 1, 0)
         assert max(map(len, str(step).splitlines())) <= WIDTH, name
+
+
+@pytest.mark.parametrize("name, options", CASES, ids=label)
+def test_a_negative_number_behind_another_sign_stands_in_brackets(name, options):
+    passage = passage_of(name, options)
+    for t in STEPS:
+        for unit in range(2):
+            text = " ".join(str(StepThrough(passage, t, unit, 1)).split())
+            assert not re.search(r"[+·/−] ?−", text), re.search(r".{20}[+·/−] ?−.{20}", text)[0]
+
+
+def test_a_gradient_through_one_matrix_alone_is_written_out_in_its_line():
+    step = StepThrough(passage_of("rnn", {}), 2, 1, 0)
+    da = step.flows.of(step.graph["h'"]) * (1 - step.graph["h'"].array**2)
+    terms = " + ".join(f"{weight:.3f}·{a:.3f}" for weight, a in zip(step.cell.params["R"][:, 1], da[:, 0]))
+    line = next(line for line in str(step).splitlines() if line.startswith("  dh = "))
+    assert re.sub(r"[()]", "", line).replace("−", "-").startswith(f"  dh = Rᵀ da = {terms} = {step.gradients['h']:.3f} ")
 
 
 def test_a_float32_cell_is_shown_and_stays_as_it_was():
