@@ -12,7 +12,7 @@ import re
 
 from ..files import replacing
 from .text import agreement, joined, symbols_of, title
-from .words import Number, written
+from .words import Digits, written
 
 PLAIN, GUARDED, COUNT = "\x01", "\x02", "\x03"          # marks for: a number, one in brackets if negative, a whole number
 UNFOLDED = 2, 3                                         # so many products, of so many terms each, are shown without being asked
@@ -123,7 +123,7 @@ class Page:
             mark, value = match[1], self.numbers[int(match[2])]
             if mark == COUNT:
                 return str(int(value + 0.5))
-            return written([Number(value, mark == GUARDED)])
+            return written([Digits(value, mark == GUARDED)])
 
         return re.sub(f"([{PLAIN}{GUARDED}{COUNT}])([0-9]+);", put, self.template)
 
@@ -204,7 +204,7 @@ class Page:
         lines = "".join(f'<div class="mr-m">{self._text(text)} = {self._pieces(pieces)} = {self._number(value)}</div>'
                         for text, pieces, value in products)
         words = "the product, written out" if len(products) == 1 else "the products, written out"
-        terms = [sum(isinstance(piece, Number) for piece in pieces) // 2 for _, pieces, _ in products]
+        terms = [sum(isinstance(piece, Digits) for piece in pieces) // 2 for _, pieces, _ in products]
         short = len(products) <= UNFOLDED[0] and max(terms) <= UNFOLDED[1]
         return f"<details{' open' * short}><summary>{words}</summary>{lines}</details>"
 

@@ -2,9 +2,9 @@
 
 import textwrap
 
-from .words import Number, number, written
+from .words import Digits, number, written
 
-WIDTH = 100
+LINE_WIDTH = 100
 
 
 def page(step):
@@ -95,7 +95,7 @@ def backward(step):
         if whole:
             lines += _wrapped(start + joined(outside, whole), "  ", " " * (len(start) + 2))
             start = " " * (len(gradient.name) + 1) + "= "
-        total = " + ".join(f"{written([Number(term.value, k > 0)])} {term.via}" for k, term in enumerate(gradient.terms))
+        total = " + ".join(f"{written([Digits(term.value, k > 0)])} {term.via}" for k, term in enumerate(gradient.terms))
         lines += _wrapped(start.strip() + " " + total + f" = {number(gradient.total)}",
                           "  " + " " * (len(start) - len(start.lstrip())), " " * (len(gradient.name) + 5))
         if gradient.role == "state":
@@ -121,5 +121,5 @@ def shares(step):
 
 
 def _wrapped(text, first="", later=""):
-    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=later, break_long_words=False,
+    return textwrap.wrap(text, LINE_WIDTH, initial_indent=first, subsequent_indent=later, break_long_words=False,
                          break_on_hyphens=False)

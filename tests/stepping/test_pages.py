@@ -10,7 +10,7 @@ import pytest
 
 import minirnn
 from minirnn.stepping.html import MOST_PAGES, Page, document
-from minirnn.stepping.words import Number, number, written
+from minirnn.stepping.words import Digits, number, written
 
 EMPTY = {"meta", "input", "br", "img"}
 
@@ -116,7 +116,7 @@ def test_a_file_of_too_many_pages_is_refused_in_words(tmp_path):
                                          (-1e30, "−1.00e30"), (999.9996, "1000.000")])
 def test_numbers_are_written_alike(value, text):
     assert number(value) == text
-    assert written([Number(value, True)]) == (f"({text})" if value < 0 else text)
+    assert written([Digits(value, True)]) == (f"({text})" if value < 0 else text)
 
 
 def test_sliders_in_a_live_notebook_replace_the_page():

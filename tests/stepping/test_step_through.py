@@ -9,10 +9,10 @@ from every_cell import CASES, awaken, label
 
 import minirnn
 from minirnn.cells.cell import Memo
-from minirnn.stepping.equations import shown
+from minirnn.stepping.equations import symbol_of
 from minirnn.stepping.one_step import Passage, StepThrough
 from minirnn.stepping.reading import graph_of, noted_as
-from minirnn.stepping.text import WIDTH
+from minirnn.stepping.text import LINE_WIDTH
 
 T, D, H, B = 3, 2, 3, 2
 STEPS = range(T) if os.environ.get("MINIRNN_ALL") else (0, T - 1)
@@ -60,7 +60,7 @@ def test_every_gradient_shown_is_that_of_step_backward_at_every_step_unit_and_ex
                     assert np.isclose(step.gradients[f"x[{feature}]"], dxs[t, feature, example], rtol=1e-9, atol=1e-12)
                 for share in step.shares:
                     name_, _, row = share.name.removeprefix("d").rstrip("]").partition("[")
-                    own = next(a for parameter, a in grads.items() if shown(parameter) == name_)
+                    own = next(a for parameter, a in grads.items() if symbol_of(parameter) == name_)
                     numbers = [piece.value for piece in share.pieces if not isinstance(piece, str)]
                     assert np.allclose(numbers[-own.shape[1]:], own[int(row)], rtol=1e-9, atol=1e-12)
             assert step.gap[0] < 1e-12
@@ -178,7 +178,7 @@ def test_the_gradient_comes_from_where_it_is_said():
 def test_the_text_fits_in_a_hundred_columns():
     for name in minirnn.CELLS:
         step = StepThrough(passage_of(name, {}), 2, 1, 0)
-        assert max(map(len, str(step).splitlines())) <= WIDTH, name
+        assert max(map(len, str(step).splitlines())) <= LINE_WIDTH, name
 
 
 @pytest.mark.parametrize("name, options", CASES, ids=label)
