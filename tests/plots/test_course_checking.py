@@ -52,7 +52,8 @@ def test_relative_errors_have_a_point_for_every_element_of_any_shape():
 
 def test_a_kink_is_drawn_with_both_slopes():
     axes, = plots.kink_figure([-1, 0, 1], [0, 0, 1], [0, 0.5, 1]).axes
-    assert list(axes.lines[0].get_ydata()) == [0, 0, 1] and list(labelled(axes)["central difference"].get_ydata()) == [0, 0.5, 1]
+    assert list(axes.lines[0].get_ydata()) == [0, 0, 1]
+    assert list(labelled(axes)["central difference"].get_ydata()) == [0, 0.5, 1]
 
 
 def test_a_repair_is_shown_stage_by_stage_with_what_is_said_of_it():
