@@ -165,7 +165,7 @@ HALVED = {0.5: ": halved", 2: ": counted twice"}
 
 def nothing_needed(case):
     if np.any(case.value) and np.abs(case.needed).max() <= case.tolerance * np.abs(case.value).max():
-        yield Explanation(0.9 if case.is_term else 1.2, "surplus term", f"the term `{case.code}` is one too many",
+        yield Explanation(0.9 if case.is_term else 1.2, "surplus term", f"the term `{case.code}` should not be there",
                           code=f"0 * ({case.code})")
 
 
@@ -194,7 +194,7 @@ def _factor(case, what, sign, parts):
                            _latest(parts), _written("{} / ({})", case, parts, sign))
     derivative = any(q.slope_of for q in parts)
     noun = "the derivative of the activation" if derivative else "the factor"
-    verb = "is missing" if what == "missing" else "is one too many"
+    verb = "is missing" if what == "missing" else "should not be there"
     cost = (1 if what == "missing" else 1.1) + 0.6 * (len(parts) - 1) + 0.5 * (sign < 0)
     cost += 0.05 * (derivative and case.degree == 0)            # it belongs to the gradient that comes in
     return Explanation(cost + 0.3 * sum(not q.is_name for q in parts), "derivative" if derivative else f"{what} factor",

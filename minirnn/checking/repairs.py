@@ -192,9 +192,9 @@ def sums(tree):
         flipped, sign = (ast.Sub(), "−") if added else (ast.Add(), "+")
         yield ("sign", [(node, ast.BinOp(node.left, flipped, node.right))], 0.5,
                f"`{right}` has the wrong sign: {sign} belongs before it")
-        yield "surplus term", [(node, node.left)], 0.9, f"the term `{right}` is one too many"
+        yield "surplus term", [(node, node.left)], 0.9, f"the term `{right}` should not be there"
         kept = node.right if added else ast.UnaryOp(ast.USub(), node.right)
-        yield "surplus term", [(node, kept)], 0.95, f"the term `{left}` is one too many"
+        yield "surplus term", [(node, kept)], 0.95, f"the term `{left}` should not be there"
         if not added:
             yield ("sign", [(node, ast.BinOp(node.right, node.op, node.left))], 0.6,
                    f"`{written(node)}` has the wrong sign: the difference is the other way round")
@@ -211,7 +211,7 @@ def products(tree):
                         else "surplus factor")
                 yield kind, [(node, kept)], 1.0, (
                     f"it is divided by {text}, which does not belong here" if over else
-                    "the factor 0 lets nothing through" if zero else f"the factor {text} is one too many")
+                    "the factor 0 lets nothing through" if zero else f"the factor {text} should not be there")
         right = getattr(node, "right", None)
         if over:
             yield "factor", [(node, ast.BinOp(node.left, ast.Mult(), right))], 1.6, f"`{written(right)}` multiplies here"

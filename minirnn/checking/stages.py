@@ -228,7 +228,7 @@ def shadow(cell):
 
 
 def copies(values):
-    """Nested tuples of arrays, copied: what a wrong method does to its arguments is its own affair."""
+    """Nested tuples of arrays, copied, so that a wrong method that changes its arguments changes nothing else."""
     if isinstance(values, np.ndarray):
         return values.copy()
     if isinstance(values, Memo):
