@@ -39,7 +39,7 @@ def interruptible():
     def interrupt(number, frame):
         seen.received = seen.received or number
         if dropping:
-            _thread.start_new_thread(_send, (number,))
+            _thread.start_new_thread(_send, (number, over))
         else:
             raise KeyboardInterrupt(signal.Signals(number).name)
 
@@ -47,17 +47,18 @@ def interruptible():
         """Python drops an exception where none can be raised, as at the death of an object; the interruption is repeated."""
         if seen.received and issubclass(given.exc_type, KeyboardInterrupt):
             dropping.append(True)
-            _thread.start_new_thread(_send, (seen.received,))
+            _thread.start_new_thread(_send, (seen.received, over))
             dropping.clear()
         else:
             hook(given)
 
-    before, hook, dropping = handle(interrupt), sys.unraisablehook, []
+    before, hook, dropping, over = handle(interrupt), sys.unraisablehook, [], []
     if before:
         sys.unraisablehook = unraisable
     try:
         yield seen
     finally:
+        over.append(True)
         for number, handler in before.items():
             signal.signal(number, handler)
         sys.unraisablehook = hook
@@ -84,9 +85,14 @@ def exit_status(interruption, seen):
     return 128 + (getattr(interruption, "signal", None) or seen.received or signal.SIGINT)
 
 
-def _send(number):
-    """A signal to the main thread in a moment, which wakes it if it waits for something."""
+def _send(number, over):
+    """A signal to the main thread in a moment, which wakes it if it waits for something; none if it is `over` by then.
+
+    A signal that came while Python shuts down would end it without the exit status of the command.
+    """
     time.sleep(0.02)
+    if over:
+        return
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident, number)
     else:
