@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,23 @@ def test_an_interruption_that_python_drops_comes_again():
         Interrupted()
         threading.Event().wait(10)
     assert sys.unraisablehook.__module__ != "minirnn.interrupts"
+
+
+def test_an_interruption_that_is_to_come_again_does_not_come_when_all_is_over():
+    class Dies:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    arrived = []
+    before = signal.signal(signal.SIGINT, lambda *_: arrived.append("late"))
+    try:
+        with interruptible() as seen:
+            Dies()
+        assert seen.received == signal.SIGINT
+        time.sleep(0.2)                                         # it would come after 0.02 seconds
+        assert not arrived
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 SLOW_NUMPY = """
