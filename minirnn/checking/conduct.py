@@ -29,13 +29,12 @@ def conduct(probe, report):
     wx, old, params = wxs[0], olds[0], tuple(cell.params.values())
 
     def look(method, names, call, given):
-        call_with_read_only = call
         before, attributes = copies(given), _attributes(cell)
         first = _arrays_in(call())
         changed = [name for name, a, b in zip(names, _arrays_in(given), _arrays_in(before))
                    if not np.array_equal(a, b, equal_nan=True)]
         if changed:
-            line, source = _line_that_writes(call_with_read_only, given)
+            line, source = _line_that_writes(call, given)
             findings.append(Finding("changes its input", f"{', '.join(changed)} is changed in place, and belongs to others, "
                                     "who still read it.", (), method, line=line, code=source, source=source))
             return
