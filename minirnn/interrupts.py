@@ -70,6 +70,16 @@ def interruptible():
         for number, handler in before.items():
             signal.signal(number, handler)
         sys.unraisablehook = hook
+        _forget_what_exec_saw()
+
+
+def _forget_what_exec_saw():
+    """Let Python end with the exit status it is given, even if the interruption came inside of `exec` or `eval`.
+
+    An interruption that leaves code given as text, as dataclasses and named tuples are made from, is noted by Python as one
+    that nobody handled: `python -m` then ends by SIGINT, whatever the status. Code that ends well takes the note back.
+    """
+    exec("")
 
 
 def pass_on(history):

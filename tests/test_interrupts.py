@@ -86,6 +86,22 @@ def test_an_interruption_that_is_to_come_again_does_not_come_when_all_is_over():
         signal.signal(signal.SIGINT, before)
 
 
+@posix
+def test_an_interruption_inside_of_exec_has_its_exit_status_too(tmp_path):
+    """As while a library makes its dataclasses: `python -m` would end by SIGINT, though the interruption was handled."""
+    (tmp_path / "command.py").write_text(
+        "import signal, sys\n"
+        "from minirnn.interrupts import exit_status, interruptible\n"
+        "with interruptible() as seen:\n"
+        "    try:\n"
+        "        exec('signal.raise_signal(signal.SIGTERM)')\n"
+        "    except KeyboardInterrupt as error:\n"
+        "        status = exit_status(error, seen)\n"
+        "sys.exit(status)\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
+    assert subprocess.run([sys.executable, "-m", "command"], env=environment).returncode == 143
+
+
 SLOW_NUMPY = """
 import os, sys, time
 print("importing", flush=True)
