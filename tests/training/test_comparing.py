@@ -109,8 +109,9 @@ def test_the_table_says_what_the_records_say(tmp_path):
 
 
 @pytest.mark.parametrize("solved_at, words", [
-    ([7], "7"), ([5, 9, 7], "7 (5 to 9)"), ([None, None], "not by 100"), ([5, None, 9], "9 (5 to not by 100); 2 of 3 seeds"),
-    ([5, None, None], "more than 100 (5 at best; 1 of 3 seeds)"), ([1234], "1,234"),
+    ([7], "7"), ([5, 9, 7], "7 (5 to 9)"), ([None, None], "not by 100"), ([1234], "1,234"),
+    ([5, None, 9], "9 (2 of 3 seeds by 100, the first at 5)"), ([5, None, None], "1 of 3 seeds by 100, the first at 5"),
+    ([5, None], "1 of 2 seeds by 100, the first at 5"),
 ])
 def test_steps_are_told_with_those_that_did_not_get_there(solved_at, words):
     assert steps_in_words(solved_at, 100) == words
