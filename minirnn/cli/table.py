@@ -43,7 +43,7 @@ def run(options):
     if curves:
         check_figure(path)
     print(json.dumps(table.as_dict(), indent=1) if options.json else table)
-    missing = [row["model"] for row in table.rows if not row["records"]]
+    missing = [row["model"] for row in table.rows if row["published"] and not row["records"]]
     if missing and not options.json:
         print(f"\nNo run yet of {', '.join(missing)}. One takes an hour or more: python -m minirnn train {table.task} "
               f"--preset paper --cell {missing[0]}")

@@ -133,11 +133,14 @@ def test_a_damaged_curve_is_a_sentence(tmp_path):
 @pytest.mark.parametrize("number", tables.TABLES)
 def test_every_table_shows_what_is_published_and_what_the_records_say(number):
     table = tables.Table(number)
-    assert len(table.rows) == 5 and {row["model"] for row in table.rows} == {"rwa", "lstm", "gru", "rda-exp-tanh", "rda-sigmoid-id"}
-    for row in table.rows:
+    assert {row["model"] for row in table.rows[:5]} == {"rwa", "lstm", "gru", "rda-exp-tanh", "rda-sigmoid-id"}
+    assert all(row["published"] == "" and row["records"] + row["small"] for row in table.rows[5:])      # those that only we ran
+    for row in table.rows[:5]:
         assert str(int(row["value"]) if row["value"] == int(row["value"]) else row["value"]) in row["published"]
-        for record in row["records"]:
-            assert record["experiment"]["cell"] == row["model"] and record["experiment"]["task"] == table.task
+    for row in table.rows:
+        for record in row["records"] + row["small"]:
+            assert record["experiment"]["cell"] == row["model"]
+        assert all(record["experiment"]["task"] == table.task for record in row["records"])
         if not row["records"]:
             assert row["ours"] == ""
         elif table.metric.startswith("steps") and len(row["records"]) == 1:
