@@ -47,9 +47,13 @@ def curves_figure(curves, *, title="", metric="loss", criterion=None, trivial=No
 
 
 def common_steps(seeds, metric, width=1):
-    """(n,) steps and (seeds, n) values of several curves at the same steps, each a running mean over `width` of its points."""
+    """(n,) steps and (seeds, n) values of several curves at the same steps, each a running mean over `width` steps.
+
+    A curve may have a row for every so many steps, their mean: then the running mean goes over fewer rows.
+    """
     steps = np.unique(np.linspace(1, max(curve["step"][-1] for curve in seeds), 200).round())
-    return steps, np.array([np.interp(steps, curve["step"], _smoothed(curve[metric], width)) for curve in seeds])
+    rows = [max(1, round(width * len(curve["step"]) / curve["step"][-1])) for curve in seeds]
+    return steps, np.array([np.interp(steps, curve["step"], _smoothed(curve[metric], n)) for curve, n in zip(seeds, rows)])
 
 
 def _smoothed(values, width):
