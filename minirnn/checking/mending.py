@@ -1,9 +1,9 @@
 """What is wrong with one method of a backward pass, and what makes it right.
 
 Three searches, the plainest first. The changes of `repairs.py` are tried one after the other. Where none of them makes
-the method right, something is missing that no change of the code alone can guess, and the numbers are asked (see
-`search.py`). Where the numbers know nothing, the gradient is told as it looks from outside. Whatever a finding proposes
-was tried: in the method, and in the whole check of the cell.
+the method right, something is missing that no change of the code alone can guess, and the numbers are asked what (see
+`search.py`); their answers are changes of the code, too, and tried like the others. Where the numbers know nothing, the
+gradient is told as it looks from outside. Whatever a finding proposes was tried: in the method, and in the whole check.
 """
 
 import ast
@@ -21,6 +21,7 @@ from .stages import agrees
 from .trial import built_with
 
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
+PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
 OUTRANKING = {"other parameter", "carry", "transposed"}         # what becomes of a gradient as a whole says more than the line
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
 
@@ -106,56 +107,87 @@ class Mending:
         return Finding(kind, sentence, tuple(map(label, blocks)), self.stage.name,
                        parameters=tuple(name for name in self.part.params if name in names), **at)
 
-    odd = 0
-
     def findings(self):
         """A list of `Finding`."""
         if not self.wrong:
             return []
         if any(not np.isfinite(a).all() for a in self.plain.values()):
             return [self.not_finite()]
-        found, left, place, odd = [], self.wrong, None, 0
-        for search in (lambda: self.repaired(edits), self.lacking, self.searched, lambda: self.repaired(exchanges)):
-            if not left and (not odd or search.__name__ != "searched"):
-                continue
-            self.odd = 0                                        # variables that would not hold what they are called
-            better, remaining, *places = search()
-            place = next(filter(None, places), place)
-            if (len(remaining), self.odd) < (len(left), odd):
-                found, left, odd = better, remaining, self.odd
+        found, left, odd, self.hint = [], self.wrong, 0, None
+        for search in (lambda: self.repaired(self.changes_of(edits)), self.lacking, lambda: self.repaired(self.computed),
+                       lambda: self.repaired(self.changes_of(exchanges))):
+            if left or odd:                                     # (odd: variables do not hold what they are called)
+                better, remaining, remaining_odd = search()
+                if (len(remaining), remaining_odd) < (len(left), odd):
+                    found, left, odd = better, remaining, remaining_odd
         if not left:
             return found
         if not self.linear and (bent := self.first_not_linear(left)):
             return [*found, bent]
-        if left == self.wrong and place:
-            return [self.at_this_place(place)]
+        if left == self.wrong and self.hint:
+            return [self.at_this_place(*self.hint)]
         return found + self.from_outside(left)
 
     # ---- changes of the code ----------------------------------------------------------------------------------------
 
     def repaired(self, proposals):
-        """Findings by changes of the code, the one that makes the most right, then the next; and what stays wrong."""
-        found, made, left = [], [], self.wrong
+        """Changes of the code, the one that makes the most right, then the next: findings, what stays wrong, how odd it is.
+
+        Args:
+            proposals: called with the edits that are made already, it yields an `Edit` after the other.
+        """
+        found, made, left, odd = [], [], self.wrong, 0
         while left and len(made) < 4:
             ways = []
-            for definition in self.bench.definitions(self.stage):
-                if definition.ancestor and any(not way[0] for way in ways):
+            for edit in proposals(made):
+                if edit.definition.ancestor and any(not after for after, _ in ways):
                     break                                       # an ancestor's code is rarely to blame
-                for edit in proposals(definition):
-                    after = self.left(*made, edit)
-                    if after is not None and after < left:
-                        ways.append((len(after), definition.ancestor, edit.cost, edit.line, after, edit))
-            ways.sort(key=lambda way: way[:4])
-            ways = [way for way in ways[:CANDIDATES] if way[:2] == ways[0][:2] and self.bench.holds(*made, way[-1])[0]]
+                after = self.left(*made, edit)
+                if after is not None and after < left:
+                    ways.append((after, edit))
+            rank = lambda way: (len(way[0]), way[1].definition.ancestor, way[1].cost)
+            ways = sorted(ways, key=rank)[:CANDIDATES]
+            ways = [way for way in ways if rank(way)[:2] == rank(ways[0])[:2] and self.bench.holds(*made, way[1])[0]]
             if not ways:
                 break
-            odd = [self.bench.contradicted(self.stage, *made, way[-1]) for way in ways]
-            self.odd, best = min(odd), ways[odd.index(min(odd))]
-            after, edit = best[-2:]
+            odds = [self.bench.contradicted(self.stage, *made, edit) for _, edit in ways]
+            odd = min(odds)
+            after, edit = ways[odds.index(odd)]
             found.append(self.finding_of(edit, left - after, self.bench.holds(*made, edit)[1]))
             made, left = [*made, edit], after
         # What mends the smaller part only may hide the cause of the rest.
-        return (found, left) if not left or len(left) < len(self.wrong) / 2 else ([], self.wrong)
+        return (found, left, odd) if not left or len(left) < len(self.wrong) / 2 else ([], self.wrong, 0)
+
+    def changes_of(self, generate):
+        """Small changes of the code, of every function that the stage runs."""
+        return lambda made: (edit for definition in self.bench.definitions(self.stage) for edit in generate(definition))
+
+    def computed(self, made):
+        """Changes of the code that the numbers ask for."""
+        try:
+            with ExitStack() as contexts, np.errstate(all="ignore"):
+                for edit in made:
+                    contexts.enter_context(edit.applied())
+                search = Search(self.stage, self.bench.code, self.tolerance)
+                proposals = search.proposals()
+                found = [self.as_edit(proposal) for proposal in proposals[:PROPOSALS]]
+        except Exception:                                       # no source to look into, or it does not run on single columns
+            return []
+        if not made and search.place():
+            whole = [one.explanation.phrase for one in proposals if not one.left]
+            self.hint = search.place(), whole[0] if whole else ""
+        return [edit for edit in found if edit]
+
+    def as_edit(self, proposal):
+        """The `Edit` that puts a proposal's code in its place; None if it cannot be written."""
+        (e, *_), explanation, _ = proposal
+        for definition in self.bench.definitions(self.stage) if explanation.code else ():
+            if (e.function, e.file) == (definition.tree.name, definition.file):
+                for node in ast.walk(definition.tree):
+                    if isinstance(node, ast.expr) and hasattr(node, "lineno") and trace.place_of(node) == e.place:
+                        return Edit(definition, explanation.kind, ((node, [expression_of(explanation.code)]),),
+                                    explanation.cost, explanation.phrase)
+        return None
 
     def finding_of(self, edit, blocks, certain):
         """A change of the code that works, as a `Finding`."""
@@ -168,8 +200,8 @@ class Mending:
             sentence = f"{edit.why}: k times the incoming gradient must give k times the gradient."
         elif kind in ("exchanged", "order", "carry", "surplus factor"):
             kind, sentence = self.outranked(kind, sentence, blocks)
-        return self.told(kind, sentence, blocks, line=edit.line, code=before, certain=certain,
-                         belongs=in_the_style_of(source, after), source=source)
+        belongs = in_the_style_of(source, after) if " times what " not in sentence else ""
+        return self.told(kind, sentence, blocks, line=edit.line, code=before, certain=certain, belongs=belongs, source=source)
 
     def kind_of_exchange(self, kind, phrase):
         """What it is that one name stands in another's place: a factor or a term, if only that tells them apart."""
@@ -178,77 +210,30 @@ class Mending:
             return kind
         return by_definition(kind, *names.groups(), self.bench.definitions(self.stage))
 
-    def outranked(self, kind, sentence, blocks, code=""):
+    def outranked(self, kind, sentence, blocks):
         """(kind, sentence), with what has become of the gradients as a whole before it, where that says more."""
         seen = [self.as_a_whole(block) for block in self.stage.truth if block in blocks]
         if seen and all(seen) and seen[0][0] in OUTRANKING and len({as_whole for as_whole, _ in seen}) == 1 and (
                 seen[0][0] != "other parameter" or kind == "exchanged"):
             words = " ".join(dict.fromkeys(words for _, words in seen))
-            return seen[0][0], f"{words} {code and f'In `{code}`: '}{sentence if code else sentence[0].upper() + sentence[1:]}"
+            return seen[0][0], f"{words} {sentence[0].upper()}{sentence[1:]}"
         return kind, sentence
 
     # ---- the numbers ------------------------------------------------------------------------------------------------
 
-    def searched(self):
-        """Findings by the search in the numbers, tried as changes of the code where they can be written; what stays wrong.
-
-        Where it finds none: the `Expression`, if there is one, that other numbers would make right.
-        """
-        try:
-            search = Search(self.stage, self.tolerance)
-            found, left = search.findings(self.written)
-        except Exception:                                       # no source to look into, or it does not run on single columns
-            return [], self.wrong, None
-        findings, made = [], []
-        for explanation, expression, blocks, edit in found:
-            kind = self.kind_of_exchange(explanation.kind, explanation.phrase)
-            kind, sentence = self.outranked(kind, f"{explanation.phrase}.", blocks & self.wrong, expression.text)
-            more = {}
-            if edit:
-                made.append(edit)
-                self.odd = self.bench.contradicted(self.stage, *made)
-                after = in_the_style_of(expression.source, edit.before_and_after()[1])
-                more = {"belongs": after if " times what " not in sentence else "", "certain": self.bench.holds(*made)[1]}
-            more |= {"line": expression.line, "code": expression.text, "source": expression.source}
-            findings.append(self.told(kind, sentence, blocks, **more))
-        # What a search in single columns does not see is a matter of the sum over them.
-        left = left | (self.wrong - {block for *_, blocks, _ in found for block in blocks})
-        if not found or left and len(left) >= len(self.wrong) / 2:      # what mends the smaller part only may hide the cause
-            return [], self.wrong, search.place()
-        return findings, left, None
-
-    def written(self, changes, explanation, made):
-        """(the `Edit` that puts code in the place of expressions, how many variables it leaves odd), if it works; else None."""
-        nodes = []
-        for definition in self.bench.definitions(self.stage):
-            places = {trace.place_of(node): node for node in ast.walk(definition.tree) if isinstance(node, ast.expr)}
-            found = [(places[e.place], [expression_of(code)]) for e, code in changes
-                     if (e.function, e.file) == (definition.tree.name, definition.file) and e.place in places]
-            if found and nodes:                                 # in several functions at once: not written as one change
-                return None
-            if found:
-                nodes, where = found, definition
-        if not nodes:
-            return None
-        edit = Edit(where, explanation.kind, tuple(nodes), explanation.cost, explanation.phrase)
-        before, after = self.left(*made), self.left(*made, edit)
-        if None in (before, after) or not after < before or not self.bench.holds(*made, edit)[0]:
-            return None
-        return edit, self.bench.contradicted(self.stage, *made, edit)
-
-    def at_this_place(self, e):
-        """An expression that is wrong, though nothing says what belongs there, as a `Finding`."""
+    def at_this_place(self, e, phrase):
+        """An expression that is wrong, though nothing that was tried belongs there, as a `Finding`."""
         slope = looks_like_slope(e)
-        what = "it is probably not the derivative that belongs here" if slope else "with which, no mistake that I know explains"
+        what = (f"it may be that {phrase}" if phrase else "it is probably not the derivative that belongs here" if slope
+                else "with which, no mistake that I know explains")
         sentence = f"With other numbers in the place of `{e.text}` every gradient comes out right; {what}."
-        kind = "derivative" if slope else "unexplained"
-        return self.told(kind, sentence, self.wrong, line=e.line, code=e.text, source=e.source)
+        return self.told("derivative" if slope else "unexplained", sentence, self.wrong, line=e.line, code=e.text, source=e.source)
 
     def lacking(self):
         """Findings about matrices whose gradient lacks a product A Bᵀ, summed over steps and columns; and what stays wrong."""
         lacks = {block: self.lack_of(block) for block in self.wrong if block[0] == "parameter" and not self.as_a_whole(block)}
         found = [self.told("missing term", lack[0], [block], **lack[1]) for block, lack in lacks.items() if lack]
-        return (found, set()) if len(found) == len(self.wrong) else ([], self.wrong)
+        return (found, set(), 0) if len(found) == len(self.wrong) else ([], self.wrong, 0)
 
     def lack_of(self, block):
         """(sentence, place) for `lacking`, or None."""

@@ -36,7 +36,7 @@ class Edit(NamedTuple):
 
     def before_and_after(self):
         """The statement as it is, and as it would be; of a loop or a condition its first line."""
-        first = lambda statement: written(statement).splitlines()[0]
+        first = lambda statement: written(statement).splitlines()[0] + " ..." * hasattr(statement, "body")
         if len(self.changes) > 1 and all(isinstance(old, ast.stmt) for old, _ in self.changes):
             new = [n for _, put in self.changes for n in put]
             return "; ".join(first(old) for old, _ in self.changes), "; ".join(map(first, new))
@@ -103,15 +103,16 @@ def _children(tree):
 
 def edits(definition, kinds=None):
     """Every `Edit` of a function, the plainest kinds first."""
+    numbers_known = [name for name, value in definition.function.__globals__.items() if type(value) in (int, float)]
     for generator in kinds or KINDS_OF_REPAIR:
-        for kind, changes, cost, *why in generator(definition.tree):
+        for kind, changes, cost, *why in generator(definition.tree, *[numbers_known] * (generator is numbers)):
             put = tuple((node, new if isinstance(new, list) else [new]) for node, new in changes)
             yield Edit(definition, kind, put, cost, *why)
 
 
 def exchanges(definition):
     """Every `Edit` that puts one name in another's place: many, and rarely needed."""
-    return edits(definition, (anywhere,))
+    return edits(definition, (swaps, anywhere))
 
 
 def unaliased(definition):
@@ -192,12 +193,75 @@ def sums(tree):
         flipped, sign = (ast.Sub(), "−") if added else (ast.Add(), "+")
         yield ("sign", [(node, ast.BinOp(node.left, flipped, node.right))], 0.5,
                f"`{right}` has the wrong sign: {sign} belongs before it")
-        yield "surplus term", [(node, node.left)], 0.9, f"the term `{right}` is one too many"
+        if not isinstance(node.left, ast.Constant):             # (of 1 - y only 1: the factor is gone, see `products`)
+            yield "surplus term", [(node, node.left)], 0.9, f"the term `{right}` should not be there"
         kept = node.right if added else ast.UnaryOp(ast.USub(), node.right)
-        yield "surplus term", [(node, kept)], 0.95, f"the term `{left}` is one too many"
+        yield "surplus term", [(node, kept)], 0.95, f"the term `{left}` should not be there"
         if not added:
-            yield ("sign", [(node, ast.BinOp(node.right, node.op, node.left))], 0.6,
+            cost = 0.55 if isinstance(node.left, ast.Constant) else 0.4
+            yield ("sign", [(node, ast.BinOp(node.right, node.op, node.left))], cost,
                    f"`{written(node)}` has the wrong sign: the difference is the other way round")
+
+
+def brackets(tree):
+    """a · b + c for a · (b + c), and the other way round; also of quotients."""
+    outer, inner = (ast.Mult, ast.Div), (ast.Add, ast.Sub)
+    for node in _nodes(tree, ast.BinOp):
+        if isinstance(node.op, outer):
+            for side, factor in [("left", node.right)] + [("right", node.left)] * isinstance(node.op, ast.Mult):
+                total = getattr(node, side)
+                if isinstance(total, ast.BinOp) and isinstance(total.op, inner):
+                    times = lambda term: ast.BinOp(term, node.op, factor)
+                    for one, other, free in ((times(total.left), total.right, total.right),
+                                             (total.left, times(total.right), total.left)):
+                        yield ("surplus factor", [(node, ast.BinOp(one, total.op, other))], 0.9,
+                               f"the brackets end elsewhere: the factor {plain(written(factor))} should not reach `{written(free)}`")
+        elif isinstance(node.op, inner):
+            for part, free in ((node.left, node.right), (node.right, node.left)):
+                if isinstance(part, ast.BinOp) and isinstance(part.op, outer):
+                    for kept, factor in [(part.left, part.right)] + [(part.right, part.left)] * isinstance(part.op, ast.Mult):
+                        total = ast.BinOp(kept, node.op, free) if part is node.left else ast.BinOp(free, node.op, kept)
+                        yield ("missing factor", [(node, ast.BinOp(total, part.op, factor))], 0.95,
+                               f"the factor {plain(written(factor))} belongs to `{written(free)}`, too")
+
+
+def complements(tree):
+    """1 − a for a factor a, and a for 1 − a."""
+    for node in _nodes(tree, ast.BinOp):
+        if isinstance(node.op, ast.Mult):
+            for side in (node.left, node.right):
+                minus = isinstance(side, ast.BinOp) and isinstance(side.op, ast.Sub)
+                if minus and isinstance(side.left, ast.Constant) and side.left.value == 1:
+                    new = side.right
+                elif isinstance(side, ast.Name | ast.Attribute | ast.Subscript):
+                    new = ast.BinOp(ast.Constant(1), ast.Sub(), side)
+                else:
+                    continue
+                yield "exchanged", [(side, new)], 0.75, f"`{written(side)}` stands where `{written(new)}` belongs"
+
+
+def slopes(tree):
+    """The derivative of tanh for that of the sigmoid, and the other way round; 1 − y² for (1 − y)²."""
+    for node in _nodes(tree, ast.BinOp):
+        y = node.right
+        of_tanh = re.fullmatch(r"1(?:\.0)? - (.+?)(?: \*\* 2| \* \1)", written(node))
+        square = re.fullmatch(r"\(1(?:\.0)? - (.+)\) \*\* 2", written(node))
+        if of_tanh:
+            new, one, other = f"{of_tanh[1]} * (1 - {of_tanh[1]})", "tanh", "the sigmoid"
+        elif square:
+            new, one, other = f"1 - {square[1]} ** 2", "", "tanh"
+        elif isinstance(node.op, ast.Mult) and written(y).startswith(("1 - ", "1.0 - ")) and isinstance(y.right, ast.expr):
+            a = written(y.right)
+            last = node.left.right if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult) else node.left
+            if written(last) != a:
+                continue
+            rest = "" if last is node.left else f"({written(node.left.left)}) * "
+            new, one, other = f"{rest}(1 - {a} ** 2)", "the sigmoid", "tanh"
+        else:
+            continue
+        of = f"the slope of {one}, `{written(node)}`," if one else f"`{written(node)}`"
+        yield ("derivative", [(node, expression_of(new))], 0.7, f"{of} stands where that of {other} belongs" if one else
+               f"{of} stands where the slope of {other}, `{new}`, belongs")
 
 
 def products(tree):
@@ -211,7 +275,7 @@ def products(tree):
                         else "surplus factor")
                 yield kind, [(node, kept)], 1.0, (
                     f"it is divided by {text}, which does not belong here" if over else
-                    "the factor 0 lets nothing through" if zero else f"the factor {text} is one too many")
+                    "the factor 0 lets nothing through" if zero else f"the factor {text} should not be there")
         right = getattr(node, "right", None)
         if over:
             yield "factor", [(node, ast.BinOp(node.left, ast.Mult(), right))], 1.6, f"`{written(right)}` multiplies here"
@@ -248,7 +312,7 @@ def minuses(tree):
     cuts = {id(n) for s in _nodes(tree, ast.Subscript) for n in ast.walk(s.slice)}
     for node in _nodes(tree, ast.UnaryOp):
         if isinstance(node.op, ast.USub) and id(node) not in cuts:
-            yield "sign", [(node, node.operand)], 0.5, f"`{written(node)}` has the wrong sign: the minus does not belong here"
+            yield "sign", [(node, node.operand)], 0.35, f"`{written(node)}` has the wrong sign: the minus does not belong here"
     for node in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return):
         for value in _elements(node.value):
             if isinstance(value, ast.BinOp | ast.Call) and not isinstance(getattr(value, "op", None), ast.Add | ast.Sub):
@@ -261,24 +325,32 @@ def _elements(node):
     return [node] if node else []
 
 
-def constants(tree):
-    """Other numbers in a constant's place, where it is no index, no axis and no power."""
+def numbers(tree, known=()):
+    """Other numbers in a number's place, where it is no index, no axis and no power. `known`: names that the module has for some."""
     other = {id(n) for s in _nodes(tree, ast.Subscript) for n in ast.walk(s.slice)}
     other |= {id(b.right) for b in _nodes(tree, ast.BinOp) if isinstance(b.op, ast.Pow)}
     for call in _nodes(tree, ast.Call):
         given = [*call.args, *(k.value for k in call.keywords)] if _called(call) in AXIS_TAKING else [
             k.value for k in call.keywords if k.arg in ("axis", "keepdims")]
         other |= {id(n) for a in given for n in ast.walk(a)}
-    for node in _nodes(tree, ast.Constant):
-        value = node.value
-        if isinstance(value, bool) or not isinstance(value, int | float) or id(node) in other or not value:
+    counts = [written(n) for n in _nodes(tree, ast.Call, ast.Attribute, ast.Subscript) if COUNT.fullmatch(written(n))]
+    counts += [written(a.targets[0]) for a in _nodes(tree, ast.Assign) if COUNT.fullmatch(written(a.value))]
+    names = list(dict.fromkeys([*known, *counts]))
+    for node in _nodes(tree, ast.Constant, ast.Name, ast.Call, ast.Attribute, ast.Subscript):
+        value, text = getattr(node, "value", None) if isinstance(node, ast.Constant) else None, written(node)
+        number = isinstance(value, int | float) and not isinstance(value, bool) and value
+        if id(node) in other or not number and (text not in names or isinstance(getattr(node, "ctx", READING), ast.Store)):
             continue
-        for n in dict.fromkeys([-value, 2 * value, value / 2, 1 - value, 1 / value, value + 1, value - 1]):
+        for n in dict.fromkeys([-value, 2 * value, value / 2, 1 - value, 1 / value, value + 1, value - 1] if number else []):
             if n not in (value, 0):
                 kind = "sign" if n == -value and value != 1 else "derivative" if _in_slope(tree, node) else "factor"
                 yield kind, [(node, _number(n))], 1.5 - 0.4 * (n == -value), f"{n:g} belongs here instead of {value:g}"
+        for name in names if not isinstance(value, int) else ():
+            if name != text:
+                yield "factor", [(node, expression_of(name))], 0.9, f"the number {name} belongs here instead of {text}"
 
 
+COUNT = re.compile(r"{0}(?: \* {0})*".format(r"(?:len\([^()]*\)|[\w.]+\.shape\[-?\d\]|[\w.]+\.size)"))
 AXIS_TAKING = ("reshape", "transpose", "sum", "mean", "split")
 
 
@@ -295,7 +367,7 @@ def statements(tree):
             if isinstance(node, ast.AugAssign):
                 if isinstance(node.op, ast.Add | ast.Sub):
                     other, sign = (ast.Sub(), "−=") if isinstance(node.op, ast.Add) else (ast.Add(), "+=")
-                    yield ("sign", [(node, ast.AugAssign(node.target, other, node.value))], 0.5,
+                    yield ("sign", [(node, ast.AugAssign(node.target, other, node.value))], 0.6 - 0.2 * (sign == "+="),
                            f"`{written(node.value)}` has the wrong sign: {sign} belongs here")
                 kind = "surplus term" if isinstance(node.op, ast.Add | ast.Sub) else "surplus factor"
                 yield kind, [(node, ast.Pass())], 1.0, "the line does not belong here"
@@ -305,6 +377,25 @@ def statements(tree):
                 product = any(isinstance(getattr(s, "op", None), ast.Mult) for s in (node, following))
                 yield ("surplus factor" if product else "missing term", [(node, following), (following, node)], 1.2,
                        f"line {following.lineno} belongs before line {node.lineno}")
+
+
+def order_of_lines(tree):
+    """Two names that are assigned exchanged; a line in a loop put behind it, and one behind it put in."""
+    for body in _bodies(tree):
+        named = [s for s in body if isinstance(s, ast.Assign) and len(s.targets) == 1 and isinstance(s.targets[0], ast.Name)]
+        for one, other in combinations(named, 2):
+            pair = one.targets[0], other.targets[0]
+            if pair[0].id != pair[1].id and other.lineno - one.lineno < 4:
+                yield ("exchanged", [(pair[0], ast.Name(pair[1].id, BINDING)), (pair[1], ast.Name(pair[0].id, BINDING))], 0.6,
+                       f"`{pair[0].id}` and `{pair[1].id}` stand in each other's place")
+        for loop, following in zip(body, [*body[1:], None]):
+            if isinstance(loop, ast.For) and len(loop.body) > 1:
+                last = loop.body[-1]
+                yield ("surplus term", [(last, []), (loop, [loop, last])], 1.1,
+                       f"the line belongs behind the loop of line {loop.lineno}, not in it")
+                if isinstance(following, ast.AugAssign):
+                    yield ("missing term", [(following, []), (last, [last, following])], 1.1,
+                           f"the line belongs in the loop of line {loop.lineno}, not behind it")
 
 
 def _added(node, assigned):
@@ -425,7 +516,7 @@ AXES = ("0", "1", "2", "-1", "(0, 2)", "(0, 1)", "(1, 2)")
 
 def places(tree):
     """Another slice, another index, no slice."""
-    pairs = {}                                                  # a[:n] and a[n:]
+    pairs, functions = {}, {id(call.func) for call in _nodes(tree, ast.Call)}   # a[:n] and a[n:]
     for node in _nodes(tree, ast.Subscript):
         if isinstance(node.ctx, ast.Load) and any(isinstance(n, ast.Slice) for n in ast.walk(node.slice)):
             yield "shifted", [(node, node.value)], 0.7, f"`[{written(node.slice)}]` does not belong here"
@@ -437,8 +528,12 @@ def places(tree):
         if whole and (whole.lower is None) != (whole.upper is None):
             pairs.setdefault((written(node.value), written(node.slice.lower or node.slice.upper)), []).append(node)
         if _whole(node.slice) is not None:
-            for n in (_whole(node.slice) - 1, _whole(node.slice) + 1, _whole(node.slice) + 2):
-                yield "exchanged", [(node.slice, expression_of(str(n)))], 0.8, f"[{n}] belongs here"
+            kind = "derivative" if id(node) in functions else "exchanged"       # (one of a table of functions)
+            for n in (_whole(node.slice) + 1, _whole(node.slice) - 1, _whole(node.slice) + 2):
+                yield kind, [(node.slice, expression_of(str(n)))], 0.8 + 0.1 * (n < 0), f"[{n}] belongs here instead of [{written(node.slice)}]"
+            if isinstance(node.ctx, ast.Load) and not isinstance(node.value, ast.Name | ast.Attribute | ast.Subscript):
+                total = expression_of(f"({written(node.value)}).sum(axis=0)")
+                yield "axis", [(node, total)], 0.9, "one of them is taken for the sum of all"
     for (array, bound), nodes in pairs.items():
         for edge in (bound, f"-({bound})", f"{array}.shape[0] - ({bound})") if len(nodes) == 2 else ():
             for turned in (False, True):
@@ -516,6 +611,22 @@ def compared(tree):
                     yield "derivative", [(node, ast.Name(name, READING))], 0.9, f"what `{name}` is decides, not `{node.id}`"
 
 
+def swaps(tree):
+    """Two names of a statement exchanged, wherever they stand in it."""
+    for statement in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return, ast.Expr):
+        called = {id(c.func) for c in ast.walk(statement) if isinstance(c, ast.Call)}
+        inner = {id(part) for n in ast.walk(statement) if isinstance(n, ast.Attribute | ast.Subscript)
+                 for child in ast.iter_child_nodes(n) for part in ast.walk(child)}
+        read = {}
+        for node in ast.walk(statement.value or statement):
+            if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and id(node) not in called | inner:
+                read.setdefault(written(node), []).append(node)
+        for one, other in combinations(read, 2):
+            yield "exchanged", [*((node, expression_of(other)) for node in read[one]),
+                                *((node, expression_of(one)) for node in read[other])], 1.3, (
+                f"`{one}` and `{other}` stand in each other's place")
+
+
 def anywhere(tree):
     """Any name of the function in any other's place."""
     stored = dict.fromkeys(n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store))
@@ -552,4 +663,5 @@ def _operands(node, of_sum):
     return {written(node)}
 
 
-KINDS_OF_REPAIR = (statements, sums, minuses, products, transposes, orders, axes, places, calls, compared, constants)
+KINDS_OF_REPAIR = (statements, sums, minuses, brackets, complements, products, slopes, transposes, orders, axes, places, calls,
+                   compared, numbers, order_of_lines)

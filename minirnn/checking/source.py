@@ -91,8 +91,7 @@ class Code:
         kinds = self._classes(made)
         for space in spaces.values():
             for name, value in space.items():
-                if isinstance(value, types.FunctionType | type):
-                    space[name] = made.get(value, kinds.get(value, value))
+                space[name] = _exchanged(value, {**made, **kinds})
         for cell in cells:
             cell.cell_contents = made.get(cell.cell_contents, kinds.get(cell.cell_contents))
         return Built(made, kinds.get(self.owner), self.owner)
@@ -153,7 +152,7 @@ class Code:
         found = []
         for name in sorted(_names(function.__code__)):
             found += [vars(kind)[name] for kind in self.ancestors if name in vars(kind)]
-            found.append(function.__globals__.get(name))
+            found += _functions_in(function.__globals__.get(name))
         for cell in function.__closure__ or ():
             try:
                 found.append(cell.cell_contents)
@@ -209,6 +208,26 @@ class Built:
 def _plain(value):
     """The function in a static or class method."""
     return value.__func__ if isinstance(value, staticmethod | classmethod) else value
+
+
+def _functions_in(value):
+    """A function itself, and those in a table of them, as {"tanh": (tanh, slope_of_tanh)}; else the value."""
+    if isinstance(value, dict | list | tuple) and len(value) < 50:
+        return [f for one in (value.values() if isinstance(value, dict) else value) for f in _functions_in(one)]
+    return [value]
+
+
+def _exchanged(value, by):
+    """A function or class that another stands in for; in a table, too."""
+    if isinstance(value, types.FunctionType | type):
+        return by.get(value, value)
+    if not isinstance(value, dict | list | tuple) or not any(
+            isinstance(f, types.FunctionType) and f in by for f in _functions_in(value)):
+        return value
+    if isinstance(value, dict):
+        return {key: _exchanged(one, by) for key, one in value.items()}
+    parts = [_exchanged(one, by) for one in value]
+    return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
 
 
 def _names(code):

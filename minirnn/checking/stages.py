@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import trace
 from ..cells.cell import Memo
 from ..function_cell import FunctionCell
 from ..layers import BatchNorm, Dropout, OneHot
@@ -135,16 +134,6 @@ class Probe:
         found |= {("state", name): np.stack(dold) for name, dold in zip(cell.state_names, zip(*dolds))}
         return found | {("parameter", name): np.array(a) for name, a in grads.items()}
 
-    def activations(self, x, old):
-        """(text, array): the derivative of every function of one argument that a forward step applies, at its argument."""
-        if isinstance(self.cell, FunctionCell):
-            passes = [(self.cell.functions[0], None, lambda f: f(self.cell.params, x, old))]
-        else:
-            kind, wx = type(self.cell), self.cell.input_terms(x[None])[0]
-            passes = [(kind.step, kind, lambda f: f(self.cell, wx, old)),
-                      (kind.input_terms, kind, lambda f: f(self.cell, x[None]))]
-        return [found for one in passes for found in activations_in(*one)]
-
     def all_memos(self):
         return Memo(**{name: np.stack([vars(memo)[name] for memo in self.memos]) for name in vars(self.memos[0])})
 
@@ -199,25 +188,6 @@ class TwoSteps:
     def _back(self, state, k, dstate):
         value = lambda: sum((d * a).sum() for d, a in zip(dstate, self._after(state, k)))
         return tuple(gradient(value, a, self.exact) for a in state)
-
-
-def activations_in(function, owner, call):
-    """(text, array): the derivative of every function of one argument that is applied while call(function) runs."""
-    try:
-        traced = trace.Traced(function, owner)
-    except (OSError, ValueError):                               # no source to look into
-        return []
-    found = []
-    with np.errstate(all="ignore"):
-        values = traced.record(lambda: call(traced.function))
-        for key, value in values.items():
-            expression = traced.expressions[key.expression]
-            argument = trace.Key(expression.argument, key.call, key.nth)
-            if argument in values and values[argument].shape == value.shape:
-                high, low = (traced.record(lambda: call(traced.function), {argument: values[argument] + h})[key]
-                             for h in (1e-6, -1e-6))
-                found.append((trace.plain(expression.text).replace("(", "′(", 1), (high - low) / 2e-6))
-    return found
 
 
 def shadow(cell):
@@ -301,7 +271,6 @@ class Known(NamedTuple):
     name: str
     value: np.ndarray
     degree: int                 # 1: a gradient, 0: none
-    is_slope: bool = False      # whether it is an activation's derivative
     code: str = ""              # how the method would write it; "" if it cannot
 
 
@@ -359,12 +328,11 @@ class OfCell(Stage):
         names, say = self.cell.state_names, self.say
         found = [Known("x", x, 0, code=say("x"))]
         found += [Known(n, a, 0, code=say("memo", n)) for n, a in vars(memo).items() if n != "_x"]
-        found += [Known(n, a, 0, code=say("p", n)) for n, a in self.cell.params.items() if a.shape == (self.cell.n_hidden, 1)]
+        found += [Known(n, a, 0, code=say("p", n)) for n, a in self.cell.params.items()]
         found += [Known(f"old {n}", a, 0, code=say("old", i)) for i, (n, a) in enumerate(zip(names, old))]
         found += [Known(f"{n}_new", a, 0, code=say("new", i)) for i, (n, a) in enumerate(zip(names, new))]
         dnew = self.incoming(k, b, 1, 0)
-        found += [Known(f"d{n}_new", a, 1, code=say("dnew", i)) for i, (n, a) in enumerate(zip(names, dnew))]
-        return found + [Known(text, a, 0, True) for text, a in self.probe.activations(x, old)]
+        return found + [Known(f"d{n}_new", a, 1, code=say("dnew", i)) for i, (n, a) in enumerate(zip(names, dnew))]
 
     arguments = ()              # what the method's arguments are, in their order
 
@@ -493,10 +461,7 @@ class InitialState(OfCell):
         return {("parameter", name): gradient(value, a, probe.exact) for name, a in probe.twin.params.items()}
 
     def named(self):
-        kind = type(self.cell)
-        found = [Known(f"d{name}", d[:, :1], 1) for name, d in zip(self.cell.state_names, self.dstate)]
-        passed = activations_in(kind.initial_state, kind, lambda f: f(self.cell, 1))
-        return [found + [Known(text, a, 0, True) for text, a in passed]]
+        return [[Known(f"d{name}", d[:, :1], 1) for name, d in zip(self.cell.state_names, self.dstate)]]
 
 
 class OutputBackward(OfCell):
@@ -517,10 +482,7 @@ class OutputBackward(OfCell):
         return {("output", "h"): gradient(lambda: (self.douts * twin.output(hs)).sum(), hs, self.probe.exact)}
 
     def named(self):
-        kind = type(self.cell)
-        passed = activations_in(kind.output, kind, lambda f: f(self.cell, self.hs))
-        return [[Known("h", self.hs, 0), Known("outs", self.cell.output(self.hs), 0), Known("douts", self.douts, 1),
-                 *(Known(text, a, 0, True) for text, a in passed)]]
+        return [[Known("h", self.hs, 0), Known("outs", self.cell.output(self.hs), 0), Known("douts", self.douts, 1)]]
 
 
 def stages(probe):
