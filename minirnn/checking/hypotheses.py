@@ -147,6 +147,8 @@ class Case(NamedTuple):
     def gradient_products(self, target, most):
         """(sign, quantities) of every product of one gradient and up to `most` quantities that equals ± the target."""
         gradients, values = self.of_degree(1)
+        if not np.isfinite(target).all():
+            return
         for quantity, at, found in zip(gradients, values, self.products(target / values, most)):
             yield from ((sign, [quantity]) for sign in (1, -1) if self.equal(sign * at, target))
             yield from ((sign, [quantity, *parts]) for sign, parts in found)
@@ -163,6 +165,11 @@ def explain(case):
 def sign_flipped(case):
     if case.equal(case.needed, -case.value):
         yield Explanation(0.5, "sign", f"`{case.code}` has the wrong sign", f"-({case.code})")
+
+
+def nothing_needed(case):
+    if np.any(case.value) and np.abs(case.needed).max() <= case.tolerance * np.abs(case.value).max():
+        yield Explanation(1.2, "surplus term", f"the term `{case.code}` should not be there", f"0 * ({case.code})")
 
 
 def constant_factor(case):
@@ -210,16 +217,21 @@ def another_quantity(case):
                                   f"`{case.code}` stands where the derivative of the activation, {text}, belongs", code)
             elif not q.is_sum and q.degree is not None:
                 odd = 0.1 * (not q.is_name or sign < 0) + 0.8 * (q.degree != case.degree) + 0.6 * (not case.is_name)
-                yield Explanation(1.35 + odd, "exchanged", f"`{case.code}` stands where {text} belongs", code)
+                kind = "exchanged" if np.any(case.value) else "carry"
+                yield Explanation(1.35 + odd, kind, f"`{case.code}` stands where {text} belongs", code)
 
 
 def term_missing(case):
-    """needed − value is ± 1, a product of up to two quantities, or of one gradient and up to three quantities."""
-    missing = case.needed - case.value
-    for sign, parts in [*case.products(missing[None], 2)[0], *case.gradient_products(missing, 3)]:
+    """needed − value is ± 1, a product of up to two quantities, or of one gradient and up to two quantities."""
+    missing, nothing = case.needed - case.value, not np.any(case.value)
+    for sign, parts in [*case.products(missing[None], 2)[0], *case.gradient_products(missing, 2)]:
         cost = 1.3 + 0.3 * len(parts) + 0.1 * sum(not q.is_name for q in parts) + 0.5 * (len(parts) == 1 and parts[0].is_sum)
-        yield Explanation(cost, "missing term", f"the term {'−' if sign < 0 else '+'} {_product(parts)} is missing at `{case.code}`",
-                          _written("{} - {}" if sign < 0 else "{} + {}", case, parts))
+        if nothing and sign > 0:
+            yield Explanation(cost, "carry", f"`{case.code}` lets nothing through: {_product(parts)} belongs here",
+                              _written("{1}", case, parts))
+        elif not nothing:
+            yield Explanation(cost, "missing term", f"the term {'−' if sign < 0 else '+'} {_product(parts)} is missing at "
+                              f"`{case.code}`", _written("{} - {}" if sign < 0 else "{} + {}", case, parts))
     for sign, mark in ((1, "+"), (-1, "−")):
         if np.abs(missing - sign).max() <= case.tolerance:
             yield Explanation(1.0, "missing term", f"the term {mark} 1 is missing at `{case.code}`",
@@ -251,7 +263,7 @@ def two_terms_missing(case):
                                   _written(form, case, found[0][1], 1, found[1][1]))
 
 
-HYPOTHESES = (sign_flipped, another_quantity, factor_missing, constant_factor, term_missing, two_terms_missing)
+HYPOTHESES = (sign_flipped, nothing_needed, another_quantity, factor_missing, constant_factor, term_missing, two_terms_missing)
 
 
 def _written(form, case, parts, sign=1, others=()):

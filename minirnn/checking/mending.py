@@ -15,7 +15,7 @@ import numpy as np
 from . import trace
 from .finding import Finding, few, label
 from .problems import LARGE, SMALL
-from .repairs import Edit, by_definition, edits, exchanges, expression_of
+from .repairs import Edit, edits, exchanges, expression_of, kind_of_exchange
 from .search import Search, looks_like_slope
 from .stages import agrees
 from .trial import built_with
@@ -113,10 +113,10 @@ class Mending:
             return []
         if any(not np.isfinite(a).all() for a in self.plain.values()):
             return [self.not_finite()]
-        found, left, odd, self.hint = [], self.wrong, 0, None
-        for search in (lambda: self.repaired(self.changes_of(edits)), self.lacking, lambda: self.repaired(self.computed),
-                       lambda: self.repaired(self.changes_of(exchanges))):
-            if left or odd:                                     # (odd: variables do not hold what they are called)
+        found, left, odd, self.hint, self.innocent = [], self.wrong, 0, None, self.innocent_lines()
+        for search, second in ((lambda: self.repaired(self.changes_of(edits)), False), (self.lacking, False),
+                               (lambda: self.repaired(self.computed), True), (lambda: self.repaired(self.changes_of(exchanges)), False)):
+            if left or odd and second:                          # (odd: variables do not hold what they are called)
                 better, remaining, remaining_odd = search()
                 if (len(remaining), remaining_odd) < (len(left), odd):
                     found, left, odd = better, remaining, remaining_odd
@@ -160,7 +160,29 @@ class Mending:
 
     def changes_of(self, generate):
         """Small changes of the code, of every function that the stage runs."""
-        return lambda made: (edit for definition in self.bench.definitions(self.stage) for edit in generate(definition))
+        return lambda made: (edit for definition in self.bench.definitions(self.stage) for edit in generate(definition)
+                             if any(node.lineno not in self.innocent for node, _ in edit.changes))
+
+    def innocent_lines(self):
+        """The lines that no wrong gradient depends on: whatever stands there may change, it stays as it is."""
+        try:
+            traced = trace.Traced(self.stage.function, self.stage.owner, self.bench.code)
+            outcome = lambda replaced: traced.run(lambda: self.stage.call_safely(traced.function), replaced)
+            values, base = traced.record(lambda: self.stage.call_safely(traced.function)), outcome({})
+            lines, by_statement = {}, {}
+            for key, value in values.items():
+                e = traced.expressions[key.expression]
+                by_statement.setdefault((e.file, e.statement), {})[key] = 1.37 * value + 0.11
+                lines.setdefault((e.file, e.statement), set()).update((e.line, e.statement))
+            found, guilty = set(), set()
+            for statement, shaken in by_statement.items():
+                after = outcome(shaken)
+                moved = any(not np.array_equal(after[block], base[block]) for block in self.wrong)
+                sized = re.search(r"^(for|if|while)\b|\blen\(|\bshape\b|\bsize\b", traced.source_of(statement[1]))
+                (guilty if moved or sized else found).update(lines[statement])
+            return found - guilty
+        except Exception:                                       # no source, or it cannot go on with such numbers
+            return set()
 
     def computed(self, made):
         """Changes of the code that the numbers ask for."""
@@ -174,8 +196,8 @@ class Mending:
         except Exception:                                       # no source to look into, or it does not run on single columns
             return []
         if not made and search.place():
-            whole = [one.explanation.phrase for one in proposals if not one.left]
-            self.hint = search.place(), whole[0] if whole else ""
+            whole = [one for one in proposals if not one.left]
+            self.hint = (whole[0].site.expression, whole[0].explanation) if whole else (search.place(), None)
         return [edit for edit in found if edit]
 
     def as_edit(self, proposal):
@@ -193,7 +215,9 @@ class Mending:
         """A change of the code that works, as a `Finding`."""
         before, after = edit.before_and_after()
         source = edit.definition.lines.get(edit.line, before).strip()
-        kind, sentence = self.kind_of_exchange(edit.kind, edit.why), f"{edit.why}."
+        kind, sentence, (node, new) = edit.kind, f"{edit.why}.", edit.changes[0]
+        if kind == "exchanged" and len(edit.changes) == 1 and isinstance(node, ast.expr):
+            kind = kind_of_exchange(node, new[0], edit.definition.tree, self.bench.definitions(self.stage))
         if not self.linear and not self.stage.wrong(self.stage.function, self.tolerance):
             if kind != "not linear":                            # it is there; but that this is what belongs there nobody knows
                 return self.told("not linear", f"`{before}` {NOT_LINEAR}", blocks, line=edit.line, code=before, source=source)
@@ -202,13 +226,6 @@ class Mending:
             kind, sentence = self.outranked(kind, sentence, blocks)
         belongs = in_the_style_of(source, after) if " times what " not in sentence else ""
         return self.told(kind, sentence, blocks, line=edit.line, code=before, certain=certain, belongs=belongs, source=source)
-
-    def kind_of_exchange(self, kind, phrase):
-        """What it is that one name stands in another's place: a factor or a term, if only that tells them apart."""
-        names = re.fullmatch(r"`(\w+)` stands where `?(\w+)`? belongs", phrase)
-        if kind != "exchanged" or not names:
-            return kind
-        return by_definition(kind, *names.groups(), self.bench.definitions(self.stage))
 
     def outranked(self, kind, sentence, blocks):
         """(kind, sentence), with what has become of the gradients as a whole before it, where that says more."""
@@ -221,13 +238,15 @@ class Mending:
 
     # ---- the numbers ------------------------------------------------------------------------------------------------
 
-    def at_this_place(self, e, phrase):
+    def at_this_place(self, e, explanation):
         """An expression that is wrong, though nothing that was tried belongs there, as a `Finding`."""
-        slope = looks_like_slope(e)
-        what = (f"it may be that {phrase}" if phrase else "it is probably not the derivative that belongs here" if slope
-                else "with which, no mistake that I know explains")
+        kind, what = "unexplained", "with which, no mistake that I know explains"
+        if explanation:
+            kind, what = explanation.kind, f"it may be that {explanation.phrase}"
+        elif looks_like_slope(e):
+            kind, what = "derivative", "it is probably not the derivative that belongs here"
         sentence = f"With other numbers in the place of `{e.text}` every gradient comes out right; {what}."
-        return self.told("derivative" if slope else "unexplained", sentence, self.wrong, line=e.line, code=e.text, source=e.source)
+        return self.told(kind, sentence, self.wrong, line=e.line, code=e.text, source=e.source)
 
     def lacking(self):
         """Findings about matrices whose gradient lacks a product A Bᵀ, summed over steps and columns; and what stays wrong."""

@@ -36,7 +36,7 @@ class Edit(NamedTuple):
 
     def before_and_after(self):
         """The statement as it is, and as it would be; of a loop or a condition its first line."""
-        first = lambda statement: written(statement).splitlines()[0] + " ..." * hasattr(statement, "body")
+        first = lambda statement: written(statement).splitlines()[0]
         if len(self.changes) > 1 and all(isinstance(old, ast.stmt) for old, _ in self.changes):
             new = [n for _, put in self.changes for n in put]
             return "; ".join(first(old) for old, _ in self.changes), "; ".join(map(first, new))
@@ -133,7 +133,7 @@ def is_slope(node):
     """Whether it looks like the derivative of an activation: 1 − y², 1 − y, (1 + y²)^…, a comparison, slope(y)."""
     text = written(node).replace(" ", "").replace("(", "").replace(")", "")
     return bool(re.search(r"(^|[*/])1(\.0?)?[-+][\w.\[\]\"']+(\*\*[\d.]+)*$", text) or isinstance(node, ast.Compare)
-                or re.search(r"slope|deriv|prime|^dsig|^dtanh|^drelu", text))
+                or re.search(r"slope|deriv|prime|^d_?(?!ot|iag|iv|el|eg|eep)[a-z]+\(", written(node)))
 
 
 def _in_slope(tree, node):
@@ -230,8 +230,7 @@ def complements(tree):
     for node in _nodes(tree, ast.BinOp):
         if isinstance(node.op, ast.Mult):
             for side in (node.left, node.right):
-                minus = isinstance(side, ast.BinOp) and isinstance(side.op, ast.Sub)
-                if minus and isinstance(side.left, ast.Constant) and side.left.value == 1:
+                if _is_complement(side) and side.left.value == 1:
                     new = side.right
                 elif isinstance(side, ast.Name | ast.Attribute | ast.Subscript):
                     new = ast.BinOp(ast.Constant(1), ast.Sub(), side)
@@ -302,6 +301,11 @@ def transposes(tree):
                            f"`{written(side)}` should be transposed")
             turned = expression_of(f"({written(node.right)}) @ ({written(node.left)})")
             yield "transposed", [(node, turned)], 0.7, "the factors of the matrix product stand the other way round"
+    for node in _nodes(tree, ast.Call):
+        if _called(node) in ("dot", "matmul", "outer"):
+            for side in [*node.args, *([node.func.value] if isinstance(node.func, ast.Attribute) else [])]:
+                if not (isinstance(side, ast.Attribute) and side.attr == "T"):
+                    yield ("transposed", [(side, ast.Attribute(side, "T", READING))], 0.55, f"`{written(side)}` should be transposed")
     for node in _nodes(tree, ast.Attribute):
         if node.attr == "T" and isinstance(node.ctx, ast.Load):
             yield "transposed", [(node, node.value)], 0.5, f"`{written(node.value)}` should not be transposed"
@@ -374,9 +378,19 @@ def statements(tree):
             plain_lines = ast.AugAssign | ast.Assign | ast.Expr
             if isinstance(node, plain_lines) and isinstance(following, plain_lines) and (
                     _changes(node) & _reads(following) or _changes(following) & _reads(node)):
-                product = any(isinstance(getattr(s, "op", None), ast.Mult) for s in (node, following))
-                yield ("surplus factor" if product else "missing term", [(node, following), (following, node)], 1.2,
+                yield (_kind_of_order(node, following), [(node, following), (following, node)], 1.2,
                        f"line {following.lineno} belongs before line {node.lineno}")
+
+
+def _kind_of_order(first, second):
+    """What it is that a line stands before another: a mask or a factor comes too late, or acts on too much."""
+    if any(isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Subscript) and isinstance(s.value, ast.Constant)
+           for s in (first, second)):
+        return "derivative"
+    multiplies = [isinstance(getattr(s, "op", None), ast.Mult | ast.Div) for s in (first, second)]
+    if multiplies[1] and isinstance(getattr(first, "op", None), ast.Add | ast.Sub):
+        return "surplus factor"
+    return "missing factor" if any(multiplies) else "missing term"
 
 
 def order_of_lines(tree):
@@ -386,7 +400,7 @@ def order_of_lines(tree):
         for one, other in combinations(named, 2):
             pair = one.targets[0], other.targets[0]
             if pair[0].id != pair[1].id and other.lineno - one.lineno < 4:
-                yield ("exchanged", [(pair[0], ast.Name(pair[1].id, BINDING)), (pair[1], ast.Name(pair[0].id, BINDING))], 0.6,
+                yield ("exchanged", [(pair[0], ast.Name(pair[1].id, BINDING)), (pair[1], ast.Name(pair[0].id, BINDING))], 0.8,
                        f"`{pair[0].id}` and `{pair[1].id}` stand in each other's place")
         for loop, following in zip(body, [*body[1:], None]):
             if isinstance(loop, ast.For) and len(loop.body) > 1:
@@ -639,28 +653,40 @@ def anywhere(tree):
                     yield "exchanged", [(node, ast.Name(name, READING))], 1.4, f"`{node.id}` stands where `{name}` belongs"
 
 
-def by_definition(kind, wrong, right, definitions):
-    """The kind of mistake that one name in another's place is: a missing factor or term, if one is made from the other."""
-    for made, of, product, total in ((right, wrong, "missing factor", "missing term"),
-                                     (wrong, right, "surplus factor", "surplus term")):
-        for node in [n for definition in definitions for n in _nodes(definition.tree, ast.Assign, ast.AugAssign)]:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if not any(written(t.value if isinstance(t, ast.Subscript) else t) == made for t in targets):
-                continue
-            if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Mult | ast.Div) and made == wrong:
-                return product
-            if isinstance(node.value, ast.BinOp):
-                is_sum = isinstance(node.value.op, ast.Add | ast.Sub)
-                if of in _operands(node.value, is_sum):
-                    return total if is_sum else product
-    return kind
+def _is_complement(node):
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant)
+
+
+def kind_of_exchange(before, after, tree, definitions):
+    """What it is that one expression stands in another's place: a factor or a term, if only that tells them apart.
+
+    By the expressions themselves, as d for 0.5 * d; or by how the name that belongs here is made from the other. What is
+    exchanged in the argument of an activation's derivative makes a wrong derivative.
+    """
+    for call in _nodes(tree, ast.Call):
+        if is_slope(call) and any(part is before for argument in call.args for part in ast.walk(argument)):
+            return "derivative"
+    made = {written(before): [before], written(after): [after]}
+    for node in [n for definition in definitions for n in _nodes(definition.tree, ast.Assign)]:
+        for target in node.targets:
+            made.setdefault(written(target), []).append(node.value)
+    wrong, right = made[written(before)], made[written(after)]
+    for of_sum, kinds in ((False, ("missing factor", "surplus factor")), (True, ("missing term", "surplus term"))):
+        for whole, part, found in ((right, before, kinds[0]), (wrong[:1], after, kinds[1])):
+            for node in whole:
+                parts = _operands(node, of_sum)
+                if len(parts) > 1 and written(part) in parts and not (of_sum and _is_complement(node)):
+                    rest = [p for p in parts if p != written(part)]
+                    return "factor" if not of_sum and all(map(_is_number, map(expression_of, rest))) else found
+    turned = lambda node: re.sub(r"\.dot\((\w+)\)", r" @ \1", written(node)).replace(".T", "")
+    return "transposed" if turned(before) == turned(after) else "exchanged"
 
 
 def _operands(node, of_sum):
-    """The terms of a sum, or the factors of a product, as text."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub) == of_sum:
-        return _operands(node.left, of_sum) | _operands(node.right, of_sum)
-    return {written(node)}
+    """The terms of a sum, or the factors of a product, each as text."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub if of_sum else ast.Mult | ast.Div):
+        return _operands(node.left, of_sum) + _operands(node.right, of_sum)
+    return [written(node)]
 
 
 KINDS_OF_REPAIR = (statements, sums, minuses, brackets, complements, products, slopes, transposes, orders, axes, places, calls,

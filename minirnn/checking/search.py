@@ -133,18 +133,19 @@ class Search:
         return {block for block in self.blocks if bad[self.slices[block]].any()}
 
     def proposals(self):
-        """A list of `Proposal`, the best first."""
-        wrong, found, beyond = self.wrong(self.base), [], []
-        for site in self._sites():
-            changed = self._reach(site)
-            if changed & wrong and changed <= wrong:
-                found += self._proposals_at(site, changed, wrong)
-            elif wrong <= changed:
-                beyond.append((site, changed))
-        # What also reaches gradients that are right is rarely to blame: looked at where the others do not explain it all.
-        if all(proposal.left for proposal in found):
-            for site, changed in beyond:
-                found += self._proposals_at(site, changed, wrong)
+        """A list of `Proposal`, the best first.
+
+        What also reaches gradients that are right is rarely to blame, and one of several mistakes rarer than a single one: both
+        are looked at where nothing else explains it all.
+        """
+        wrong, found = self.wrong(self.base), []
+        reached = [(site, self._reach(site)) for site in self._sites()]
+        inside = [(site, changed) for site, changed in reached if changed & wrong and changed <= wrong]
+        beyond = [(site, changed) for site, changed in reached if wrong <= changed and not changed <= wrong]
+        for sites, targets in ((inside, [wrong]), (inside, [{block} for block in wrong] if len(wrong) > 1 else []), (beyond, [wrong])):
+            if all(proposal.left for proposal in found):
+                for site, changed in sites:
+                    found += self._proposals_at(site, wrong, [target for target in targets if target <= changed])
         return sorted(found, key=Proposal.rank)
 
     def place(self):
@@ -169,10 +170,10 @@ class Search:
         moved = ~(np.abs(after - self.base) <= 1e-12 * self.scales)
         return {block for block in self.blocks if moved[self.slices[block]].any()}
 
-    def _proposals_at(self, site, changed, wrong):
-        """The proposals for one site, which changes those blocks: that make all that is wrong right, or a part of it."""
-        effects = self._effects(site, site.values, self.base)
-        for target in [wrong] * (wrong <= changed) + [{block} for block in changed & wrong if len(wrong) > 1]:
+    def _proposals_at(self, site, wrong, targets):
+        """The proposals for one site, by which one of the targets, parts of what is wrong, comes out right."""
+        effects = self._effects(site, site.values, self.base) if targets else None
+        for target in targets:
             needed, where = self._needed(site, effects, wrong - target)
             if needed is None:
                 tried = self._undetermined(site, wrong) if where and target == wrong else []
@@ -180,11 +181,9 @@ class Search:
                     return tried
                 continue
             left = self.wrong(self.run(site.replaced(needed)))
-            if not left < wrong:
-                continue
-            if not left:
-                self.solved.append(site.expression)
-            return [Proposal(site, one, frozenset(left)) for one in self._explained(site, needed, where)]
+            if left < wrong:
+                self.solved += [site.expression] * (not left)
+                return [Proposal(site, one, frozenset(left)) for one in self._explained(site, needed, where)]
         return []
 
     def _undetermined(self, site, wrong):
@@ -203,22 +202,26 @@ class Search:
         return found
 
     def _explained(self, site, needed, where):
-        """How the needed values could be computed: seen at the first time that the site is reached."""
-        recorded = self.recorded
+        """How the needed values could be computed, each time that the site is reached."""
+        recorded, common = self.recorded, None
         if len(site.keys) > len(recorded.main_calls):           # in a loop or a helper, one time may feed another
             try:
                 recorded = Recorded(self, site.replaced(needed))
             except Exception:                                   # the code cannot go on with these values
                 return []
+        constants = {name: float(c) for name, c in {**self.stage.function.__globals__, **self.traced.numbers}.items()
+                     if isinstance(c, int | float) and not isinstance(c, bool) and c not in (0, 1)}
         for key, need, known in zip(site.keys, needed, where):
             value, e = recorded.values[key], site.expression
             known = known & ((value != 0) | (np.abs(need) > 1e-13))            # 0 where 0 is needed says nothing
-            if known.any():
-                constants = {name: float(c) for name, c in {**self.stage.function.__globals__, **self.traced.numbers}.items()
-                             if isinstance(c, int | float) and not isinstance(c, bool) and c not in (0, 1)}
-                return explain(Case(e.text, value.shape, known, value[known], need[known], recorded.quantities(key),
-                                    max(self.tolerance, 1e-7), self.degrees.get(key, 0), e.is_name, constants))
-        return []
+            if known.any() and common != []:
+                found = explain(Case(e.text, value.shape, known, value[known], need[known], recorded.quantities(key),
+                                     max(self.tolerance, 1e-7), self.degrees.get(key, 0), e.is_name, constants))
+                phrases, kinds = {one.phrase for one in found}, {one.kind for one in found}
+                same = found if common is None else [one for one in common if one.phrase in phrases]
+                # Not in the same words, but of the same kind: that much can be said.
+                common = same or [one._replace(code="") for one in common or () if one.kind in kinds]
+        return common or []
 
     def _needed(self, site, effects, ignored):
         """(values, where in them that is determined): what would make everything right but the ignored blocks.
