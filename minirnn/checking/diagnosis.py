@@ -147,7 +147,8 @@ def _told(findings, room=9):
         if finding.belongs:
             told.append(f"{indent}    belongs: {finding.belongs}")
         if finding.wrong and finding.kind != "unexplained":
-            passes = " With the line that belongs here the whole check passes." * bool(finding.certain and finding.belongs)
+            line = "With the line that belongs here" if not mark else "With what belongs so far"
+            passes = f" {line} the whole check passes." * bool(finding.certain and finding.belongs)
             told.append(f"{indent}This alone makes wrong: {few(finding.wrong, 8)}.{passes}")
         parts.append(told)
     for n in (4, 3, 2, 1):

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-KINDS = {
+KINDS_OF_MISTAKE = {
     "sign": "a sign is wrong",
     "factor": "a constant factor is wrong",
     "missing factor": "a factor is missing",
-    "surplus factor": "a factor is one too many",
+    "surplus factor": "a factor stands here that should not",
     "missing term": "a term is missing",
-    "surplus term": "a term is one too many",
+    "surplus term": "a term stands here that should not",
     "derivative": "the derivative of an activation is missing or wrong",
     "exchanged": "one quantity stands in another's place",
     "order": "parts of an array are taken in another order",
@@ -33,7 +33,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One mistake: what kind (a key of `KINDS`), in words, which gradients are wrong because of it, and the place."""
+    """One mistake: what kind (a key of `KINDS_OF_MISTAKE`), in words, which gradients are wrong because of it, and the place."""
 
     kind: str
     sentence: str

@@ -219,6 +219,12 @@ def another_quantity(case):
                 odd = 0.1 * (not q.is_name or sign < 0) + 0.8 * (q.degree != case.degree) + 0.6 * (not case.is_name)
                 kind = "exchanged" if np.any(case.value) else "carry"
                 yield Explanation(1.35 + odd, kind, f"`{case.code}` stands where {text} belongs", code)
+    for sign, parts in case.gradient_products(case.needed, 1) if not case.is_name else ():
+        if len(parts) == 2:
+            slope = any(q.slope_of for q in parts)
+            yield Explanation(1.45 + 0.1 * sum(not q.is_name for q in parts) + (sign < 0), "derivative" if slope else "exchanged",
+                              f"`{case.code}` stands where {'−' * (sign < 0)}{_product(parts)} belongs",
+                              _written("{1}", case, parts, sign))
 
 
 def term_missing(case):

@@ -63,7 +63,7 @@ class Meanings:
         if not self.truth:
             return 0
         try:
-            traced = trace.Traced(stage.function, stage.owner, code)
+            traced = trace.Watched(stage.function, stage.owner, code)
             traced.record(lambda: stage.call_safely(traced.function))
         except Exception:                                       # no source to look into
             return 0

@@ -15,7 +15,7 @@ import numpy as np
 from . import trace
 from .finding import Finding, few, label
 from .problems import LARGE, SMALL
-from .repairs import Edit, edits, exchanges, expression_of, kind_of_exchange
+from .repairs import Edit, edits, exchanges, expression_of, kind_of_exchange, written
 from .search import Search, looks_like_slope
 from .stages import agrees
 from .trial import built_with
@@ -161,25 +161,25 @@ class Mending:
     def changes_of(self, generate):
         """Small changes of the code, of every function that the stage runs."""
         return lambda made: (edit for definition in self.bench.definitions(self.stage) for edit in generate(definition)
-                             if any(node.lineno not in self.innocent for node, _ in edit.changes))
+                             if any((definition.file, node.lineno) not in self.innocent for node, _ in edit.changes))
 
     def innocent_lines(self):
-        """The lines that no wrong gradient depends on: whatever stands there may change, it stays as it is."""
+        """(file, line) of the lines that no wrong gradient depends on: whatever stands there may change, it stays as it is."""
         try:
-            traced = trace.Traced(self.stage.function, self.stage.owner, self.bench.code)
+            traced = trace.Watched(self.stage.function, self.stage.owner, self.bench.code)
             outcome = lambda replaced: traced.run(lambda: self.stage.call_safely(traced.function), replaced)
             values, base = traced.record(lambda: self.stage.call_safely(traced.function)), outcome({})
-            lines, by_statement = {}, {}
+            statements, found, guilty = {}, set(), set()
             for key, value in values.items():
                 e = traced.expressions[key.expression]
-                by_statement.setdefault((e.file, e.statement), {})[key] = 1.37 * value + 0.11
-                lines.setdefault((e.file, e.statement), set()).update((e.line, e.statement))
-            found, guilty = set(), set()
-            for statement, shaken in by_statement.items():
+                lines, shaken = statements.setdefault((e.file, e.statement), (set(), {}))
+                lines |= {(e.file, e.line), (e.file, e.statement)}
+                shaken[key] = 1.37 * value + 0.11
+            for (_, line), (lines, shaken) in statements.items():
                 after = outcome(shaken)
                 moved = any(not np.array_equal(after[block], base[block]) for block in self.wrong)
-                sized = re.search(r"^(for|if|while)\b|\blen\(|\bshape\b|\bsize\b", traced.source_of(statement[1]))
-                (guilty if moved or sized else found).update(lines[statement])
+                sized = re.search(r"^(for|if|while)\b|\blen\(|\bshape\b|\bsize\b", traced.source_of(line))
+                (guilty if moved or sized else found).update(lines)
             return found - guilty
         except Exception:                                       # no source, or it cannot go on with such numbers
             return set()
@@ -201,14 +201,20 @@ class Mending:
         return [edit for edit in found if edit]
 
     def as_edit(self, proposal):
-        """The `Edit` that puts a proposal's code in its place; None if it cannot be written."""
-        (e, *_), explanation, _ = proposal
+        """The `Edit` that puts a proposal's code in its place, of a variable before it is read; None if it cannot be written."""
+        site, explanation, _ = proposal
+        e = site.expression
         for definition in self.bench.definitions(self.stage) if explanation.code else ():
-            if (e.function, e.file) == (definition.tree.name, definition.file):
-                for node in ast.walk(definition.tree):
-                    if isinstance(node, ast.expr) and hasattr(node, "lineno") and trace.place_of(node) == e.place:
-                        return Edit(definition, explanation.kind, ((node, [expression_of(explanation.code)]),),
-                                    explanation.cost, explanation.phrase)
+            if (e.function, e.file) != (definition.tree.name, definition.file):
+                continue
+            for node in ast.walk(definition.tree):
+                if site.readers and isinstance(node, ast.stmt) and node.lineno == e.statement:
+                    new = [*ast.parse(f"{e.text} = {explanation.code}").body, node]
+                elif not site.readers and isinstance(node, ast.expr) and hasattr(node, "lineno") and trace.place_of(node) == e.place:
+                    new = [expression_of(explanation.code)]
+                else:
+                    continue
+                return Edit(definition, explanation.kind, ((node, new),), explanation.cost, explanation.phrase)
         return None
 
     def finding_of(self, edit, blocks, certain):
@@ -225,7 +231,8 @@ class Mending:
         elif kind in ("exchanged", "order", "carry", "surplus factor"):
             kind, sentence = self.outranked(kind, sentence, blocks)
         belongs = in_the_style_of(source, after) if " times what " not in sentence else ""
-        return self.told(kind, sentence, blocks, line=edit.line, code=before, certain=certain, belongs=belongs, source=source)
+        code = written(node) if isinstance(node, ast.expr) and f"`{written(node)}`" in sentence else before
+        return self.told(kind, sentence, blocks, line=edit.line, code=code, certain=certain, belongs=belongs, source=source)
 
     def outranked(self, kind, sentence, blocks):
         """(kind, sentence), with what has become of the gradients as a whole before it, where that says more."""
@@ -261,7 +268,7 @@ class Mending:
         if missing is None or missing.ndim != 2 or min(missing.shape) < 2:
             return None
         try:
-            traced = trace.Traced(self.stage.function, self.stage.owner)
+            traced = trace.Watched(self.stage.function, self.stage.owner)
             values = traced.record(lambda: self.stage.call_safely(traced.function))
         except Exception:                                       # no source to look into
             return None
@@ -286,7 +293,7 @@ class Mending:
     def not_finite(self):
         """The first value of the stage that is NaN or infinite."""
         try:
-            traced = trace.Traced(self.stage.function, self.stage.owner)
+            traced = trace.Watched(self.stage.function, self.stage.owner)
             values = traced.record(lambda: self.stage.call_safely(traced.function))
             first = next(traced.expressions[key.expression] for key, value in values.items() if not np.isfinite(value).all())
         except (OSError, ValueError, StopIteration):
@@ -297,10 +304,11 @@ class Mending:
     def first_not_linear(self, blocks):
         """The first value that is neither linear in the incoming gradients nor independent of them; None if none is."""
         try:
-            traced, seen = trace.Traced(self.stage.function, self.stage.owner), []
+            traced, seen = trace.Watched(self.stage.function, self.stage.owner), []
             for scale, other in ((1, 0), (0, 1), (1, 1), (LARGE, 0), (SMALL, 0)):
                 values = traced.record(lambda: self.stage.call_safely(traced.function, scale, 0, other))
-                seen.append((values, traced.variables, dict(traced.times)))
+                seen.append({**values, **traced.variables})     # expressions, and variables after a line
+                times = {**{key: k for k, key in enumerate(values)}, **traced.times}
         except Exception:                                       # no source, or it does not go on with such numbers
             return None
 
@@ -310,20 +318,16 @@ class Mending:
             constant = near(a, b) and near(a, both) and near(a, large) and near(a, small)
             return constant or near(a + b, both) and near(large / LARGE, a) and near(small / SMALL, a)
 
-        def first(kind):
-            return next((key for key in seen[0][kind] if all(key in one[kind] for one in seen)
-                         and not straight(*(one[kind][key] for one in seen))), None)
-
-        value, variable = first(0), first(1)                    # an expression's value; a variable after a line
-        order = {key: k for k, key in enumerate(seen[0][0])}
-        if variable is not None and (value is None or seen[0][2][variable] < order[value]):
-            line = variable[2]
-            source = text = traced.source_of(line)
-        elif value is not None:
-            expression = traced.expressions[value.expression]
-            line, source, text = expression.line, expression.source, expression.text
-        else:
+        bent = [key for key in seen[0] if all(key in one for one in seen) and not straight(*(one[key] for one in seen))]
+        if not bent:
             return None
+        first = min(bent, key=lambda key: times.get(key, np.inf))
+        if isinstance(first, trace.Key):
+            e = traced.expressions[first.expression]
+            line, source, text = e.line, e.source, e.text
+        else:
+            line = first[2]
+            source = text = traced.source_of(line)
         return self.told("not linear", f"`{text}` {NOT_LINEAR}", blocks, line=line, code=text, source=source)
 
     # ---- from outside -----------------------------------------------------------------------------------------------

@@ -133,7 +133,7 @@ def is_slope(node):
     """Whether it looks like the derivative of an activation: 1 − y², 1 − y, (1 + y²)^…, a comparison, slope(y)."""
     text = written(node).replace(" ", "").replace("(", "").replace(")", "")
     return bool(re.search(r"(^|[*/])1(\.0?)?[-+][\w.\[\]\"']+(\*\*[\d.]+)*$", text) or isinstance(node, ast.Compare)
-                or re.search(r"slope|deriv|prime|^d_?(?!ot|iag|iv|el|eg|eep)[a-z]+\(", written(node)))
+                or re.search(r"slope|deriv|prime|^d_?(?!iag|iv|elt|ele|egr|eep)[a-z]{4,}\(", written(node)))
 
 
 def _in_slope(tree, node):
@@ -240,27 +240,23 @@ def complements(tree):
 
 
 def slopes(tree):
-    """The derivative of tanh for that of the sigmoid, and the other way round; 1 − y² for (1 − y)²."""
+    """The derivative of tanh for that of the sigmoid, and the other way round; 1 − y² for (1 − y)² and for 1 − y."""
     for node in _nodes(tree, ast.BinOp):
-        y = node.right
-        of_tanh = re.fullmatch(r"1(?:\.0)? - (.+?)(?: \*\* 2| \* \1)", written(node))
-        square = re.fullmatch(r"\(1(?:\.0)? - (.+)\) \*\* 2", written(node))
-        if of_tanh:
-            new, one, other = f"{of_tanh[1]} * (1 - {of_tanh[1]})", "tanh", "the sigmoid"
-        elif square:
-            new, one, other = f"1 - {square[1]} ** 2", "", "tanh"
-        elif isinstance(node.op, ast.Mult) and written(y).startswith(("1 - ", "1.0 - ")) and isinstance(y.right, ast.expr):
-            a = written(y.right)
-            last = node.left.right if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult) else node.left
-            if written(last) != a:
-                continue
-            rest = "" if last is node.left else f"({written(node.left.left)}) * "
-            new, one, other = f"{rest}(1 - {a} ** 2)", "the sigmoid", "tanh"
-        else:
-            continue
-        of = f"the slope of {one}, `{written(node)}`," if one else f"`{written(node)}`"
-        yield ("derivative", [(node, expression_of(new))], 0.7, f"{of} stands where that of {other} belongs" if one else
-               f"{of} stands where the slope of {other}, `{new}`, belongs")
+        text, new = written(node), ""
+        if found := re.fullmatch(r"1(?:\.0)? - (.+?)(?: \*\* 2| \* \1)", text):
+            a = found[1]
+            new, why = f"{a} * (1 - {a})", f"the slope of tanh, `{text}`, stands where that of the sigmoid, {plain(a)}(1 − {plain(a)}), belongs"
+        elif found := re.fullmatch(r"\(1(?:\.0)? - (.+)\) \*\* 2|1(?:\.0)? - ([^*]+)", text):
+            a = found[1] or found[2]
+            new, why = f"1 - {a} ** 2", f"`{text}` stands where the derivative of the activation, (1 − {plain(a)}²), belongs"
+        elif found := re.fullmatch(r"((?:.+) \* )?(.+) \* \(1(?:\.0)? - (.+)\)", text):
+            a = found[3]
+            if found[2] == a:
+                new = f"{found[1] or ''}(1 - {a} ** 2)"
+                why = (f"the slope of the sigmoid, {plain(a)}(1 − {plain(a)}), stands where that of tanh, 1 − {plain(a)}², belongs, "
+                       f"at `{text}`")
+        if new:
+            yield "derivative", [(node, expression_of(new))], 0.7, why
 
 
 def products(tree):
@@ -302,10 +298,10 @@ def transposes(tree):
             turned = expression_of(f"({written(node.right)}) @ ({written(node.left)})")
             yield "transposed", [(node, turned)], 0.7, "the factors of the matrix product stand the other way round"
     for node in _nodes(tree, ast.Call):
-        if _called(node) in ("dot", "matmul", "outer"):
-            for side in [*node.args, *([node.func.value] if isinstance(node.func, ast.Attribute) else [])]:
-                if not (isinstance(side, ast.Attribute) and side.attr == "T"):
-                    yield ("transposed", [(side, ast.Attribute(side, "T", READING))], 0.55, f"`{written(side)}` should be transposed")
+        sides = [node.func.value] if _called(node) == "dot" and isinstance(node.func, ast.Attribute) else []
+        for side in [*node.args, *sides]:
+            if isinstance(side, ast.Name | ast.Subscript | ast.Attribute) and getattr(side, "attr", "") != "T":
+                yield ("transposed", [(side, ast.Attribute(side, "T", READING))], 0.9, f"`{written(side)}` should be transposed")
     for node in _nodes(tree, ast.Attribute):
         if node.attr == "T" and isinstance(node.ctx, ast.Load):
             yield "transposed", [(node, node.value)], 0.5, f"`{written(node.value)}` should not be transposed"

@@ -20,14 +20,22 @@ LARGEST = 128               # elements of a value that is looked at
 
 
 class Site(NamedTuple):
-    """An expression: what may be wrong. `keys` and `values`: each time that it was reached, and what it then was."""
+    """An expression, or a variable wherever it is read: what may be wrong.
+
+    `keys` and `values`: each time that it was reached, and what it then was; of a variable, the keys of all its readers.
+    """
 
     expression: trace.Expression
     keys: list
     values: list
+    readers: dict = {}          # key -> the other keys at which the same variable has the same value
+
+    @property
+    def key(self):
+        return self.keys[0]
 
     def replaced(self, values):
-        return dict(zip(self.keys, values))
+        return {k: value for key, value in zip(self.keys, values) for k in (key, *self.readers.get(key, ()))}
 
 
 class Proposal(NamedTuple):
@@ -40,7 +48,8 @@ class Proposal(NamedTuple):
     def rank(self):
         """What makes the most right first; the class's own lines, and a value where it is computed."""
         e = self.site.expression
-        return len(self.left), not self.explanation.code, self.explanation.cost, e.ancestor, e.depth, e.size
+        return (len(self.left), not self.explanation.code, self.explanation.cost, e.ancestor, e.depth + 2 * bool(self.site.readers),
+                e.size)
 
 
 class Recorded:
@@ -101,7 +110,7 @@ class Search:
     def __init__(self, stage, code, tolerance):
         self.stage, self.tolerance, self.degrees = stage, tolerance, {}
         self.named = stage.named()
-        self.traced = trace.Traced(stage.function, stage.owner, code)
+        self.traced = trace.Watched(stage.function, stage.owner, code)
         truth = stage.column_truth
         self.blocks = list(truth)
         ends = np.cumsum([0, *(truth[block].size for block in self.blocks)])
@@ -142,10 +151,12 @@ class Search:
         reached = [(site, self._reach(site)) for site in self._sites()]
         inside = [(site, changed) for site, changed in reached if changed & wrong and changed <= wrong]
         beyond = [(site, changed) for site, changed in reached if wrong <= changed and not changed <= wrong]
-        for sites, targets in ((inside, [wrong]), (inside, [{block} for block in wrong] if len(wrong) > 1 else []), (beyond, [wrong])):
+        for sites, targets in ((inside, [wrong]), (inside, []), (inside, [{block} for block in wrong] if len(wrong) > 1 else []),
+                               (beyond, [wrong])):
             if all(proposal.left for proposal in found):
                 for site, changed in sites:
-                    found += self._proposals_at(site, wrong, [target for target in targets if target <= changed])
+                    found += (self._proposals_at(site, wrong, [target for target in targets if target <= changed]) if targets
+                              else self._tried(site, wrong))
         return sorted(found, key=Proposal.rank)
 
     def place(self):
@@ -158,10 +169,21 @@ class Search:
         return next(filter(looks_like_slope, computed), computed[0] if computed else None)
 
     def _sites(self):
-        by_expression = {}
+        """Every expression, and every variable that is read more than once."""
+        by_expression, by_variable = {}, {}
         for key, value in self.recorded.values.items():
+            e = self.traced.expressions[key.expression]
             by_expression.setdefault(key.expression, []).append((key, value))
+            if e.text.isidentifier():
+                values = by_variable.setdefault((e.function, e.text), {}).setdefault(key.call, {})
+                values.setdefault(value.tobytes(), []).append((key, value))
         sites = [Site(self.traced.expressions[k], *map(list, zip(*reached))) for k, reached in by_expression.items()]
+        for calls in by_variable.values():                      # the first value that it has in each call
+            reads = [next(iter(values.values())) for values in calls.values()]
+            if any(len(read) > 1 for read in reads):
+                keys, values = zip(*(read[0] for read in reads))
+                readers = {read[0][0]: [key for key, _ in read[1:]] for read in reads}
+                sites.append(Site(self.traced.expressions[keys[0].expression], list(keys), list(values), readers))
         return [site for site in sites if sum(value.size for value in site.values) <= LARGEST]
 
     def _reach(self, site):
@@ -176,9 +198,6 @@ class Search:
         for target in targets:
             needed, where = self._needed(site, effects, wrong - target)
             if needed is None:
-                tried = self._undetermined(site, wrong) if where and target == wrong else []
-                if tried:
-                    return tried
                 continue
             left = self.wrong(self.run(site.replaced(needed)))
             if left < wrong:
@@ -186,20 +205,36 @@ class Search:
                 return [Proposal(site, one, frozenset(left)) for one in self._explained(site, needed, where)]
         return []
 
-    def _undetermined(self, site, wrong):
-        """Proposals where many values would do, as before a mean: factors that are tried one after the other."""
-        found = []
-        for q in self.recorded.quantities(site.keys[0]) if site.expression.depth == 0 and len(site.keys) <= len(self.named) else ():
-            if q.degree == 0 and q.code and (q.is_name or q.slope_of) and fits(q.value.shape, site.values[0].shape):
-                values = [value * next((p.value for p in self.recorded.quantities(key) if p.code == q.code), np.nan)
-                          for key, value in zip(site.keys, site.values)]
-                left = self.wrong(self.run(site.replaced(values)))
-                if left < wrong:
-                    kind, noun = ("derivative", "the derivative of the activation") if q.slope_of else ("missing factor", "the factor")
-                    code = site.expression.text
-                    found.append(Proposal(site, Explanation(1 + 0.3 * (not q.is_name), kind, f"{noun} {q.text} is missing at `{code}`",
-                                                            f"({code}) * ({q.code})"), frozenset(left)))
+    def _tried(self, site, wrong):
+        """Proposals where no linear system says what is needed, as before a mean or in a function: tried one after the other."""
+        e, code = site.expression, site.expression.text
+        found, times = [], -(-len(site.keys) // max(1, len(self.recorded.main_calls)))
+        for q in self.recorded.quantities(site.key) if times < 4 else ():
+            gradient = q.degree == 1 and e.is_name and q.is_name and not self.degrees.get(site.key)
+            if not q.code or not (q.is_name or q.slope_of) or q.code == code or times > 1 and not gradient:
+                continue
+            kind, noun = ("derivative", "the derivative of the activation") if q.slope_of else ("missing factor", "the factor")
+            ways = [(Explanation(1 + 0.3 * (not q.is_name), kind, f"{noun} {q.text} is missing at `{code}`",
+                                 f"({code}) * ({q.code})"), np.multiply)]
+            if e.is_name and q.is_name and q.value.shape == site.values[0].shape:
+                ways.append((Explanation(1.35, "exchanged", f"`{code}` stands where {q.text} belongs", q.code), lambda _, other: other))
+            for explanation, form in ways:
+                left = self._left_with(site, q.code, form, times)
+                if left is not None and left < wrong:
+                    found.append(Proposal(site, explanation, frozenset(left)))
         return found
+
+    def _left_with(self, site, code, form, times):
+        """What is wrong with form(value, quantity of that code) in a site's place; None if that cannot be computed."""
+        recorded, values = self.recorded, None
+        try:
+            for _ in range(times):                              # one time that it is reached may feed another
+                recorded = Recorded(self, site.replaced(values)) if values else recorded
+                others = [next(q.value for q in recorded.quantities(key) if q.code == code) for key in site.keys]
+                values = [form(recorded.values[key], other) for key, other in zip(site.keys, others)]
+        except Exception:                                       # no such quantity there, another shape, or the code cannot go on
+            return None
+        return self.wrong(self.run(site.replaced(values)))
 
     def _explained(self, site, needed, where):
         """How the needed values could be computed, each time that the site is reached."""
@@ -226,8 +261,8 @@ class Search:
     def _needed(self, site, effects, ignored):
         """(values, where in them that is determined): what would make everything right but the ignored blocks.
 
-        One linear system says it; where one time that a site is reached feeds another, a few Newton steps do. (None, True)
-        if many values would do, (None, False) if none would.
+        One linear system says it; where one time that a site is reached feeds another, a few Newton steps do. (None, None) if
+        no values would do, or many.
         """
         counted = np.ones(len(self.base), bool)
         for block in ignored:
@@ -236,14 +271,14 @@ class Search:
         cuts = np.cumsum([value.size for value in values])[:-1]
         known = np.abs(effects).max(axis=0) > 1e-12
         if not known.any() or known.sum() > len(effects):
-            return None, False
+            return None, None
         once = len(site.keys) <= len(self.recorded.main_calls)
         for turn in range(6):
             error = ((self.truth - base) / self.scales)[counted]
             change, _, rank, _ = np.linalg.lstsq(effects[:, known], error, rcond=1e-11)
             met = np.abs(effects[:, known] @ change - error).max() <= 10 * self.tolerance * max(1, np.abs(error).max())
             if rank < known.sum() or once and not met:
-                return None, bool(met and rank < known.sum())
+                return None, None
             changes = np.zeros(len(known))
             changes[known] = change
             values = [value + c.reshape(value.shape) for value, c in zip(values, np.split(changes, cuts))]
@@ -251,9 +286,9 @@ class Search:
             if np.abs((self.truth - base) / self.scales)[counted].max() <= 10 * self.tolerance:
                 return values, [k.reshape(value.shape) for value, k in zip(values, np.split(known, cuts))]
             if once or not np.isfinite(base).all():
-                return None, False
+                break
             effects = self._effects(site, values, base)[counted]
-        return None, False
+        return None, None
 
     def _effects(self, site, values, base):
         """How everything depends on each element of a site: (gradients, elements)."""

@@ -198,7 +198,7 @@ def shadow(cell):
 
 
 def copies(values):
-    """Nested tuples of arrays, copied: what a wrong method does to its arguments is its own affair."""
+    """Nested tuples of arrays, copied: a wrong method may change its arguments in place, and others read them."""
     if isinstance(values, np.ndarray):
         return values.copy()
     if isinstance(values, Memo):
@@ -490,15 +490,14 @@ def stages(probe):
     if isinstance(probe.cell, FunctionCell):
         return [OwnBackward(probe)]
     start = InitialState(probe)
-    return [StepBackward(probe), WeightGradients(probe), *([start] if any(map(np.any, start.truth.values())) else []),
-            OutputBackward(probe)]
+    is_learned = any(np.any(truth) for truth in start.truth.values())
+    return [StepBackward(probe), WeightGradients(probe), *[start] * is_learned, OutputBackward(probe)]
 
 
 def factors(probe):
     """A factor -> in words what it would be: a size of the probe that was multiplied or divided by, or a small number."""
-    counts = {"the number of columns": probe.batch, "the number of steps": probe.n_steps,
-              "the number of units": probe.cell.n_hidden, "the number of features": probe.cell.n_in,
-              "the columns of all the steps": probe.batch * probe.n_steps}
+    counts = {"the batch": probe.batch, "the number of steps": probe.n_steps, "the number of units": probe.cell.n_hidden,
+              "the number of features": probe.cell.n_in, "the batch times the number of steps": probe.batch * probe.n_steps}
     found = {2: "it is counted twice", 1 / 2: "it is halved"}
     for name, n in counts.items():
         found.setdefault(1 / n, f"it is divided by {name} ({n})")

@@ -1,6 +1,6 @@
 """Every value inside a function, by the expression that made it: how the gradient checker looks into a backward pass.
 
-`Traced` compiles a function's own source once more, with every expression e in it replaced by see(k, e). `see` notes the
+`Watched` compiles a function's own source once more, with every expression e in it replaced by see(k, e). `see` notes the
 value, or hands back another in its place. So one can ask of `dc_new * g * i * (1 - i)` what each of its parts was, and
 what would have come out if one of them had been different, without changing the function or knowing what it computes.
 """
@@ -19,22 +19,17 @@ SEE, KEEP, RECORDING = "__see__", "__keep__", "__recording__"
 class Expression(NamedTuple):
     """Where a value came from."""
 
-    function: str   # that it stands in
-    text: str       # as in the source
-    line: int       # in the file
-    statement: int  # the line on which its statement begins
-    size: int       # how many parts it has; a call counts as ten, for what is wrong inside is better told there
-    is_name: bool   # a name, an attribute or an entry: nothing is computed
-    argument: int   # of a call with a single argument: which expression that is; −1 for anything else
-    source: str     # the line, as it is written
-    ancestor: int   # how far up the class's ancestors it stands; 0 for its own methods
-    depth: int      # 0: computed, or all that is assigned; 1: a name that is handed on; 2: one that something is computed of
-    is_handed_on: bool  # returned, or an argument of a call
-    negated: bool   # whether a minus stands before it, or it is one
-    is_term: bool   # whether it is one of the terms of a sum
+    function: str           # that it stands in
     file: str               # that the function stands in
     place: tuple            # of its node: kind, first and last line and column
-    factor_of: int = -1     # the product that it is a factor of: which expression; −1 for none
+    text: str               # as in the source
+    line: int               # in the file
+    statement: int          # the line on which its statement begins
+    source: str             # the line, as it is written
+    size: int               # how many parts it has; a call counts as ten, for what is wrong inside is better told there
+    is_name: bool           # a name, an attribute or an entry: nothing is computed
+    depth: int              # 0: computed, or all that is assigned; 1: a name that is handed on; 2: one that something is computed of
+    ancestor: int           # how far up the class's ancestors it stands; 0 for its own methods
 
 
 class Assignment(NamedTuple):
@@ -54,20 +49,20 @@ def plain(text):
 
 
 class Key(NamedTuple):
-    """One value: of which expression (index in `Traced.expressions`), in which call, reached how often before in it."""
+    """One value: of which expression (index in `Watched.expressions`), in which call, reached how often before in it."""
 
     expression: int
     call: int
     nth: int
 
 
-class Traced:
+class Watched:
     """A function, and those of its own that it calls, whose inner values can be read and replaced.
 
     "Of its own" are the methods of the same class and its ancestors, and the functions of the same module. They are
     compiled anew in surroundings of their own (see `source.py`); neither the class nor the module is changed.
 
-        traced = Traced(LSTM.step, LSTM)
+        traced = Watched(LSTM.step, LSTM)
         values = traced.record(lambda: traced.function(cell, wx, old))
         for key, value in values.items():
             print(traced.expressions[key.expression].text, value)
@@ -174,8 +169,7 @@ class _Marking(ast.NodeTransformer):
     def __init__(self, traced, definition):
         self.expressions, self.assignments = traced.expressions, traced.assignments
         self.function, self.lines, self.ancestor = definition.tree.name, definition.lines, definition.ancestor
-        self.file = definition.file
-        self.statement, self.assigned, self.handed, self.negated, self.terms = 0, set(), set(), set(), set()
+        self.file, self.statement, self.assigned, self.handed = definition.file, 0, set(), set()
 
     def visit(self, node):
         if isinstance(node, ast.stmt):
@@ -186,11 +180,6 @@ class _Marking(ast.NodeTransformer):
             self.handed |= set(map(id, _elements(node.value)))
         if isinstance(node, ast.Call):
             self.handed |= set(map(id, node.args))
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            self.negated |= {id(node), id(node.operand)}
-        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
-            self.terms |= {id(node.left), id(node.right)}
-            self.negated |= {id(node.right)} if isinstance(node.op, ast.Sub) else set()
         return super().visit(node)
 
     def _source(self, line):
@@ -211,15 +200,8 @@ class _Marking(ast.NodeTransformer):
             for keyword in node.keywords:
                 if keyword.arg != "out":                        # which is written to, not read
                     keyword.value = self.visit(keyword.value)
-        single = isinstance(node, ast.Call) and len(node.args) == 1
-        argument = _number(node.args[0]) if single else -1
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-            for k in filter(lambda k: k >= 0, map(_number, (node.left, node.right))):
-                self.expressions[k] = self.expressions[k]._replace(factor_of=len(self.expressions))
-        self.expressions.append(Expression(self.function, text, node.lineno, self.statement, size, is_name, argument,
-                                           self._source(node.lineno), self.ancestor, depth,
-                                           *(id(node) in of for of in (self.handed, self.negated, self.terms)), self.file,
-                                           place))
+        self.expressions.append(Expression(self.function, self.file, place, text, node.lineno, self.statement,
+                                           self._source(node.lineno), size, is_name, depth, self.ancestor))
         marked = ast.Call(ast.Name(SEE, ast.Load()), [ast.Constant(len(self.expressions) - 1), node], [])
         return ast.copy_location(marked, node)
 
@@ -273,9 +255,3 @@ def place_of(node):
 def _elements(node):
     """What a tuple holds, and the tuples in it; the node itself, if it is none."""
     return [inner for element in node.elts for inner in _elements(element)] if isinstance(node, ast.Tuple) else [node]
-
-
-def _number(node):
-    """Which expression a marked one is; −1 for anything else."""
-    marked = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == SEE
-    return node.args[0].value if marked else -1
