@@ -28,7 +28,7 @@ class Quantities:
     """Quantities, each value once, under its plainest name; which of them make a given product."""
 
     def __init__(self):
-        self._found, self._tables = {}, {}
+        self._found, self._named, self._tables = {}, {}, {}
 
     def __iter__(self):
         return iter(list(self._found.values()))
@@ -40,8 +40,11 @@ class Quantities:
         if value.ndim not in (2, 3) or value.size > 128 or not np.any(value) or degree is None and not is_name:
             return
         same = degree, np.round(value, 12).tobytes(), value.shape
+        if self._named.setdefault(text, same) != same:          # another value had the name: a variable that was set anew
+            return
         known = self._found.get(same)
-        if known is None or is_name > known.is_name or is_name == known.is_name and code and not known.code:
+        plainer = (is_name, bool(code), text.isidentifier())
+        if known is None or plainer > (known.is_name, bool(known.code), known.text.isidentifier()):
             slope_of = slope_of or (known.slope_of if known else "")
             self._found[same] = Quantity(text, value, degree, is_name, code, slope_of, is_sum)
         elif slope_of and not known.slope_of:
@@ -194,7 +197,7 @@ def factor_missing(case):
     for sign, parts in case.products((case.needed / case.value)[None], 2)[0]:
         slope = any(q.slope_of for q in parts)
         cost = 1 + 0.6 * (len(parts) - 1) + 0.5 * (sign < 0) + 0.3 * sum(not q.is_name for q in parts)
-        cost += 0.05 * (slope and case.degree == 0)             # it belongs to the gradient that comes in
+        cost += 0.05 * (case.degree == 0)                       # it belongs to the gradient that comes in
         yield Explanation(cost, "derivative" if slope else "missing factor",
                           f"{'the derivative of the activation' if slope else 'the factor'} {_product(parts)} is missing at "
                           f"`{case.code}`{', and the sign is wrong' * (sign < 0)}", _written("{} * ({})", case, parts, sign))
@@ -222,7 +225,7 @@ def another_quantity(case):
     for sign, parts in case.gradient_products(case.needed, 1) if not case.is_name else ():
         if len(parts) == 2:
             slope = any(q.slope_of for q in parts)
-            yield Explanation(1.45 + 0.1 * sum(not q.is_name for q in parts) + (sign < 0), "derivative" if slope else "exchanged",
+            yield Explanation(2 - 0.6 * slope + 0.1 * sum(not q.is_name for q in parts) + (sign < 0), "derivative" if slope else "exchanged",
                               f"`{case.code}` stands where {'−' * (sign < 0)}{_product(parts)} belongs",
                               _written("{1}", case, parts, sign))
 

@@ -62,6 +62,7 @@ class Recorded:
         self.variables, self.main_calls, self.times = self.traced.variables, self.traced.main_calls, self.traced.times
         self._twice = run(2, {key: value * (1 + search.degrees.get(key, 0)) for key, value in (replaced or {}).items()})
         self._variables_twice = self.traced.variables
+        self._given = {value.tobytes() for value in (replaced or {}).values()}    # naming these would say nothing
         self._known = {}
 
     def main(self, key):
@@ -85,13 +86,13 @@ class Recorded:
 
     def _gathered(self, key, turns):
         known = Quantities()
-        for (call, name, line), value in self.variables.items():
-            if call == key.call:
-                known.add(name, value, _degree(value, self._variables_twice.get((call, name, line))), True, name)
         for other, value in self.values.items():
             e = self.traced.expressions[other.expression]
             if other.call == key.call and (turns == 1 or other.nth == key.nth or self._turns(other) != turns):
                 known.add(trace.plain(e.text), value, _degree(value, self._twice.get(other)), e.is_name, e.text)
+        for (call, name, line), value in self.variables.items():
+            if call == key.call and value.tobytes() not in self._given:
+                known.add(name, value, _degree(value, self._variables_twice.get((call, name, line))), True, name)
         main, named = self.main(key), self.search.named
         for one in named[main] if 0 <= main < len(named) else ():            # whether the method reads it or not
             known.add(one.name, one.value, one.degree, True, one.code)
