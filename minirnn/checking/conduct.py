@@ -17,7 +17,7 @@ from . import trace
 from ..cells.cell import Memo
 from ..function_cell import FunctionCell
 from .finding import Finding, few
-from .repairs import unaliased
+from .repairs import out_of, unaliased
 from .stages import copies, shadow, stages
 
 
@@ -200,7 +200,7 @@ def _changed_by(node):
     """The name of the array that a statement changes in place, or makes a second name for."""
     if isinstance(node, ast.Expr | ast.Call):
         call = node.value if isinstance(node, ast.Expr) else node
-        return next((ast.unparse(k.value) for k in call.keywords if k.arg == "out"), ast.unparse(call))
+        return ast.unparse(out_of(call) or call)
     target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
     return ast.unparse(target.value if isinstance(target, ast.Subscript) else target)
 

@@ -189,13 +189,7 @@ def _diagnosed(cell, report, rng):
         aliases = aliasing(trial, findings)
         findings = aliases or findings
         if not aliases or not aliases[0].certain:
-            if trial.problem.lowered or trial.problem.nonlinear:
-                findings += lost_digits(probe, trial.problem.lowered)
-            bench = Workbench(trial.code, trial, Meanings(probe))
-            rounded = any(finding.kind == "precision" for finding in findings)
-            for stage in stages(probe):
-                found = Mending(stage, bench, probe.tolerance, looked_at).findings()
-                findings += [one for one in found if not rounded or one.kind not in ("unexplained", "not linear")]
+            findings = _of_methods(probe, trial, looked_at, findings)
     if report is not None and not report and "wrong" not in one_step.verdict.values():
         two = TwoSteps(probe)
         two_steps = _of_two_steps(two)
@@ -207,6 +201,19 @@ def _diagnosed(cell, report, rng):
     if looked_at is not cell and any(re.search(r" is [+-][\d.]", finding.sentence) for finding in findings):
         notes.append(f"These numbers are of a smaller cell with the same code (D={looked_at.n_in}, H={looked_at.n_hidden}).")
     return Diagnosis(name_of(cell), one_step, two_steps, findings, notes)
+
+
+def _of_methods(probe, trial, cell, findings):
+    """The findings so far, and those about each method alone, but for what rounding or an array changed in place explains."""
+    if trial.problem.lowered or trial.problem.nonlinear:
+        findings = findings + lost_digits(probe, trial.problem.lowered)
+    bench, kinds = Workbench(trial.code, trial, Meanings(probe)), {finding.kind for finding in findings}
+    found = [one for stage in stages(probe) for one in Mending(stage, bench, probe.tolerance, cell).findings()]
+    if "precision" in kinds:
+        found = [one for one in found if one.kind not in ("unexplained", "not linear")]
+    if "changes its input" in kinds:
+        found = [one for one in found if one.certain]
+    return findings + found
 
 
 def _tools(cell, rng):

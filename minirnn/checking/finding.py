@@ -33,7 +33,7 @@ KINDS_OF_MISTAKE = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One mistake: what kind (a key of `KINDS_OF_MISTAKE`), in words, which gradients are wrong because of it, and the place."""
+    """One mistake: its kind (a key of `KINDS_OF_MISTAKE`), in words, which gradients are wrong because of it, and the place."""
 
     kind: str
     sentence: str

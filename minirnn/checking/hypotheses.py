@@ -65,6 +65,16 @@ class Quantities:
                 code = f"{one.code} - {other.code}" if one.code and other.code else ""
                 self.add(f"({one.text} − {other.text})", one.value - other.value, 0, False, code, is_sum=True)
 
+    def add_statistics(self):
+        """The sum and the mean over the units of a gradient, and of its product with a quantity: what a normaliser needs."""
+        named = [q for q in self if q.is_name and q.code and q.value.ndim == 2 and q.value.shape[0] > 1]
+        for d in [q for q in named if q.degree == 1]:
+            for a in [None, *(q for q in named if q.degree == 0 and q.value.shape == d.value.shape)]:
+                text, code = (f"{d.text} · {a.text}", f"({d.code} * {a.code})") if a else (d.text, d.code)
+                for name in ("sum", "mean"):
+                    value = getattr(d.value * (a.value if a else 1), name)(axis=0, keepdims=True)
+                    self.add(f"(the {name} of {text} over the units)", value, 1, False, f"{code}.{name}(axis=-2, keepdims=True)")
+
     def add_products(self, params):
         """Rᵀ d, of every matrix and gradient."""
         codes = {q.value.tobytes(): q.code for q in self if q.degree == 0 and q.is_name}
@@ -184,7 +194,8 @@ def constant_factor(case):
         return
     for name, c in case.constants.items():
         if np.isclose(factor, 1 / c, rtol=1e-7):
-            yield Explanation(1.0, "missing factor", f"the factor {name} is missing at `{case.code}`", f"({case.code}) * {name}")
+            yield Explanation(1.0, "missing factor", f"the factor {name} is missing at `{case.code}`",
+                              f"({case.code}) * {name}")
         if np.isclose(factor, c, rtol=1e-7):
             yield Explanation(1.1, "factor", f"the division by {name} is missing at `{case.code}`", f"({case.code}) / {name}")
     simple = next((n for n in (2, 1 / 2, 3, 1 / 3, 4, 1 / 4) if np.isclose(n, abs(factor), rtol=1e-7)), None)
@@ -196,16 +207,17 @@ def constant_factor(case):
 def factor_missing(case):
     for sign, parts in case.products((case.needed / case.value)[None], 2)[0]:
         slope = any(q.slope_of for q in parts)
-        cost = 1 + 0.6 * (len(parts) - 1) + 0.5 * (sign < 0) + 0.3 * sum(not q.is_name for q in parts)
+        cost = 1 + 0.6 * (len(parts) - 1) + 0.5 * (sign < 0) + 0.3 * _made_up(parts)
         cost += 0.05 * (case.degree == 0)                       # it belongs to the gradient that comes in
         yield Explanation(cost, "derivative" if slope else "missing factor",
                           f"{'the derivative of the activation' if slope else 'the factor'} {_product(parts)} is missing at "
                           f"`{case.code}`{', and the sign is wrong' * (sign < 0)}", _written("{} * ({})", case, parts, sign))
     for sign, parts in case.products((case.value / case.needed)[None], 1)[0]:
-        yield Explanation(1.25 + 0.5 * (sign < 0) + 0.3 * (not parts[0].is_name), "missing factor",
-                          f"the division by {_product(parts)} is missing at `{case.code}`", _written("{} / ({})", case, parts, sign))
+        yield Explanation(1.25 + 0.5 * (sign < 0) + 0.3 * _made_up(parts), "missing factor",
+                          f"the division by {_product(parts)} is missing at `{case.code}`",
+                          _written("{} / ({})", case, parts, sign))
     for sign, parts in case.gradient_products(case.needed / case.value, 1):
-        yield Explanation(1 + 0.5 * (sign < 0) + 0.6 * (len(parts) - 1) + 0.3 * sum(not q.is_name for q in parts), "missing factor",
+        yield Explanation(1 + 0.5 * (sign < 0) + 0.6 * (len(parts) - 1) + 0.3 * _made_up(parts), "missing factor",
                           f"the factor {_product(parts)} is missing at `{case.code}`", _written("{} * ({})", case, parts, sign))
 
 
@@ -225,7 +237,7 @@ def another_quantity(case):
     for sign, parts in case.gradient_products(case.needed, 1) if not case.is_name else ():
         if len(parts) == 2:
             slope = any(q.slope_of for q in parts)
-            yield Explanation(2 - 0.6 * slope + 0.1 * sum(not q.is_name for q in parts) + (sign < 0), "derivative" if slope else "exchanged",
+            yield Explanation(2 - 0.6 * slope + 0.1 * _made_up(parts) + (sign < 0), "derivative" if slope else "exchanged",
                               f"`{case.code}` stands where {'−' * (sign < 0)}{_product(parts)} belongs",
                               _written("{1}", case, parts, sign))
 
@@ -234,7 +246,7 @@ def term_missing(case):
     """needed − value is ± 1, a product of up to two quantities, or of one gradient and up to two quantities."""
     missing, nothing = case.needed - case.value, not np.any(case.value)
     for sign, parts in [*case.products(missing[None], 2)[0], *case.gradient_products(missing, 2)]:
-        cost = 1.3 + 0.3 * len(parts) + 0.1 * sum(not q.is_name for q in parts) + 0.5 * (len(parts) == 1 and parts[0].is_sum)
+        cost = 1.3 + 0.3 * len(parts) + 0.1 * _made_up(parts) + 0.5 * (len(parts) == 1 and parts[0].is_sum)
         if nothing and sign > 0:
             yield Explanation(cost, "carry", f"`{case.code}` lets nothing through: {_product(parts)} belongs here",
                               _written("{1}", case, parts))
@@ -267,7 +279,7 @@ def two_terms_missing(case):
                 form = "{} " + " {} ".join(sign.replace("−", "-") for sign, _ in found) + " {}"
                 told = " and ".join(f"{sign} {_product(parts)}" for sign, parts in found)
                 parts = [q for _, parts in found for q in parts]
-                yield Explanation(2 + 0.1 * len(parts) + 0.1 * sum(not q.is_name for q in parts), "missing term",
+                yield Explanation(2 + 0.1 * len(parts) + 0.1 * _made_up(parts), "missing term",
                                   f"the terms {told} are missing at `{case.code}`",
                                   _written(form, case, found[0][1], 1, found[1][1]))
 
@@ -281,6 +293,10 @@ def _written(form, case, parts, sign=1, others=()):
         return ""
     products = [" * ".join(q.code if q.is_name else f"({q.code})" for q in group) for group in (parts, others)]
     return ("-({})" if sign < 0 else "{}").format(form.format(f"({case.code})", *products))
+
+
+def _made_up(parts):
+    return sum(not q.is_name for q in parts)
 
 
 def _product(parts):

@@ -114,10 +114,9 @@ class Mending:
         if any(not np.isfinite(a).all() for a in self.plain.values()):
             return [self.not_finite()]
         found, left, odd, self.hint, self.innocent = [], self.wrong, 0, None, self.innocent_lines()
-        for search, second in ((lambda: self.repaired(self.changes_of(edits)), False), (self.lacking, False),
-                               (lambda: self.repaired(self.computed), True), (lambda: self.repaired(self.changes_of(exchanges)), False)):
-            if left or odd and second:                          # (odd: variables do not hold what they are called)
-                better, remaining, remaining_odd = search()
+        for proposals in (self.changes_of(edits), None, self.computed, self.changes_of(exchanges)):
+            if left or odd and proposals == self.computed:      # (odd: variables do not hold what they are called)
+                better, remaining, remaining_odd = self.repaired(proposals) if proposals else self.lacking()
                 if (len(remaining), remaining_odd) < (len(left), odd):
                     found, left, odd = better, remaining, remaining_odd
         if not left:
@@ -201,7 +200,7 @@ class Mending:
         return [edit for edit in found if edit]
 
     def as_edit(self, proposal):
-        """The `Edit` that puts a proposal's code in its place, of a variable before it is read; None if it cannot be written."""
+        """The `Edit` that puts a proposal's code in its place, of a variable before it is read; or None."""
         site, explanation, _ = proposal
         e = site.expression
         for definition in self.bench.definitions(self.stage) if explanation.code else ():
@@ -210,7 +209,7 @@ class Mending:
             for node in ast.walk(definition.tree):
                 if site.readers and isinstance(node, ast.stmt) and node.lineno == e.statement:
                     new = [*ast.parse(f"{e.text} = {explanation.code}").body, node]
-                elif not site.readers and isinstance(node, ast.expr) and hasattr(node, "lineno") and trace.place_of(node) == e.place:
+                elif not site.readers and hasattr(node, "lineno") and trace.place_of(node) == e.place:
                     new = [expression_of(explanation.code)]
                 else:
                     continue
@@ -367,7 +366,7 @@ class Mending:
         if np.shape(found) != truth.shape:
             return None
         ratio = found.ravel() @ truth.ravel() / max(truth.ravel() @ truth.ravel(), 1e-300)
-        if equal(found, ratio * truth):
+        if equal(found, ratio * truth) and abs(ratio - 1) > 1e-3:       # (that near to 1 it is rounding)
             meaning = next((text for value, text in self.stage.sizes.items() if np.isclose(ratio, value, rtol=1e-6)), "")
             return "factor", f"The gradient of {name} is {ratio:.6g} times what it should be{meaning and ': ' + meaning}."
         return None

@@ -39,7 +39,7 @@ class Edit(NamedTuple):
         first = lambda statement: written(statement).splitlines()[0]
         if len(self.changes) > 1 and all(isinstance(old, ast.stmt) for old, _ in self.changes):
             new = [n for _, put in self.changes for n in put]
-            return "; ".join(first(old) for old, _ in self.changes), "; ".join(map(first, new))
+            return "; ".join(first(old) for old, _ in self.changes), "; ".join(map(first, new)).replace(":;", ": ...;")
         node = self.changes[0][0]
         everything = [n for n in ast.walk(self.definition.tree) if isinstance(n, ast.stmt)]
         around = lambda node: [n for n in everything if any(part is node for part in ast.walk(n))][-1]
@@ -215,7 +215,8 @@ def brackets(tree):
                     for one, other, free in ((times(total.left), total.right, total.right),
                                              (total.left, times(total.right), total.left)):
                         yield ("surplus factor", [(node, ast.BinOp(one, total.op, other))], 0.9,
-                               f"the brackets end elsewhere: the factor {plain(written(factor))} should not reach `{written(free)}`")
+                               f"the brackets end elsewhere: the factor {plain(written(factor))} should not reach "
+                               f"`{written(free)}`")
         elif isinstance(node.op, inner):
             for part, free in ((node.left, node.right), (node.right, node.left)):
                 if isinstance(part, ast.BinOp) and isinstance(part.op, outer):
@@ -245,7 +246,8 @@ def slopes(tree):
         text, new = written(node), ""
         if found := re.fullmatch(r"1(?:\.0)? - (.+?)(?: \*\* 2| \* \1)", text):
             a = found[1]
-            new, why = f"{a} * (1 - {a})", f"the slope of tanh, `{text}`, stands where that of the sigmoid, {plain(a)}(1 − {plain(a)}), belongs"
+            new = f"{a} * (1 - {a})"
+            why = f"the slope of tanh, `{text}`, stands where that of the sigmoid, {plain(a)}(1 − {plain(a)}), belongs"
         elif found := re.fullmatch(r"\(1(?:\.0)? - (.+)\) \*\* 2|1(?:\.0)? - ([^*]+)", text):
             a = found[1] or found[2]
             new, why = f"1 - {a} ** 2", f"`{text}` stands where the derivative of the activation, (1 − {plain(a)}²), belongs"
@@ -253,8 +255,8 @@ def slopes(tree):
             a = found[3]
             if found[2] == a:
                 new = f"{found[1] or ''}(1 - {a} ** 2)"
-                why = (f"the slope of the sigmoid, {plain(a)}(1 − {plain(a)}), stands where that of tanh, 1 − {plain(a)}², belongs, "
-                       f"at `{text}`")
+                why = (f"the slope of the sigmoid, {plain(a)}(1 − {plain(a)}), stands where that of tanh, 1 − {plain(a)}², "
+                       f"belongs, at `{text}`")
         if new:
             yield "derivative", [(node, expression_of(new))], 0.7, why
 
@@ -301,7 +303,14 @@ def transposes(tree):
         sides = [node.func.value] if _called(node) == "dot" and isinstance(node.func, ast.Attribute) else []
         for side in [*node.args, *sides]:
             if isinstance(side, ast.Name | ast.Subscript | ast.Attribute) and getattr(side, "attr", "") != "T":
-                yield ("transposed", [(side, ast.Attribute(side, "T", READING))], 0.9, f"`{written(side)}` should be transposed")
+                yield ("transposed", [(side, ast.Attribute(side, "T", READING))], 0.9,
+                       f"`{written(side)}` should be transposed")
+        letters = node.args[0].value if _called(node) == "einsum" and isinstance(node.args[0], ast.Constant) else ""
+        for term in re.finditer(r"[a-zA-Z]{2,}", letters):      # "ij,jb->ib": two letters of one of its parts exchanged
+            for k in range(term.start(), term.end() - 1):
+                turned = letters[:k] + letters[k + 1] + letters[k] + letters[k + 2:]
+                yield ("transposed", [(node.args[0], ast.Constant(turned))], 0.6, f'"{turned}" belongs here: the axes that are '
+                       "multiplied stand in another order")
     for node in _nodes(tree, ast.Attribute):
         if node.attr == "T" and isinstance(node.ctx, ast.Load):
             yield "transposed", [(node, node.value)], 0.5, f"`{written(node.value)}` should not be transposed"
@@ -326,7 +335,7 @@ def _elements(node):
 
 
 def numbers(tree, known=()):
-    """Other numbers in a number's place, where it is no index, no axis and no power. `known`: names that the module has for some."""
+    """Other numbers in a number's place, if it is no index, no axis and no power. `known`: the module's names of some."""
     other = {id(n) for s in _nodes(tree, ast.Subscript) for n in ast.walk(s.slice)}
     other |= {id(b.right) for b in _nodes(tree, ast.BinOp) if isinstance(b.op, ast.Pow)}
     for call in _nodes(tree, ast.Call):
@@ -362,7 +371,10 @@ def statements(tree):
     for body in _bodies(tree):
         for node, following in zip(body, [*body[1:], None]):
             if isinstance(node, ast.Assign) and len(node.targets) == 1:
-                yield from _added(node, assigned)
+                yield from _added(node.targets[0], node.value, node, assigned)
+                if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
+                    for target, value in zip(node.targets[0].elts, node.value.elts):
+                        yield from _added(target, value, value, assigned)
                 assigned |= {n.id for n in ast.walk(node.targets[0]) if isinstance(n, ast.Name)}
             if isinstance(node, ast.AugAssign):
                 if isinstance(node.op, ast.Add | ast.Sub):
@@ -403,22 +415,22 @@ def order_of_lines(tree):
                 last = loop.body[-1]
                 yield ("surplus term", [(last, []), (loop, [loop, last])], 1.1,
                        f"the line belongs behind the loop of line {loop.lineno}, not in it")
-                if isinstance(following, ast.AugAssign):
+                if isinstance(following, ast.Assign | ast.AugAssign):
                     yield ("missing term", [(following, []), (last, [last, following])], 1.1,
                            f"the line belongs in the loop of line {loop.lineno}, not behind it")
 
 
-def _added(node, assigned):
-    """+= for =, where the target may hold something already."""
-    target = node.targets[0]
-    if isinstance(target, ast.Subscript):
+def _added(target, value, node, assigned):
+    """+= for =, where the target may hold something already. `node`: the statement, or its value, that is to be changed."""
+    if isinstance(target, ast.Subscript) and isinstance(node, ast.stmt):
         place = ast.Subscript(target.value, target.slice, BINDING)
         if written(target.slice) in ("...", ":"):               # grads["W"][...] = is grads["W"] +=
             inner = target.value
             place = ast.Subscript(inner.value, inner.slice, BINDING) if isinstance(inner, ast.Subscript) else place
-        new = ast.AugAssign(place, ast.Add(), node.value)
+        new = ast.AugAssign(place, ast.Add(), value)
     elif isinstance(target, ast.Name) and target.id in assigned:
-        new = ast.Assign([target], ast.BinOp(ast.Name(target.id, READING), ast.Add(), node.value))  # (a new array)
+        total = ast.BinOp(ast.Name(target.id, READING), ast.Add(), value)
+        new = ast.Assign([target], total) if isinstance(node, ast.stmt) else total          # (a new array)
     else:
         return
     yield ("overwritten", [(node, new)], 0.3,
@@ -445,21 +457,32 @@ def in_place(tree):
                 value = ast.BinOp(ast.Name(target.id, READING), node.op, node.value)
                 yield kind, [(node, ast.Assign([target], value))], 0.1
             elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
-                name = target.value.id
+                name, entry = target.value.id, written(target)
                 yield kind, [(node, [*ast.parse(f"{name} = {name}.copy()").body, node])], 0.2
+                if isinstance(node, ast.AugAssign):             # an array in a dict
+                    new = ast.parse(f"{name} = dict({name})\n{entry} = {entry}").body
+                    new[1].value = ast.BinOp(new[1].value, node.op, node.value)
+                    yield kind, [(node, new)], 0.3
             elif isinstance(target, ast.Name) and isinstance(node.value, ast.Name | ast.Subscript | ast.Attribute):
                 yield kind, [(node, ast.Assign(node.targets, expression_of(f"({written(node.value)}).copy()")))], 0.25
             elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-                for keyword in node.value.keywords:
-                    if keyword.arg == "out" and isinstance(keyword.value, ast.Name):
-                        yield kind, [(node, ast.Assign([ast.Name(keyword.value.id, BINDING)], _without_out(node.value)))], 0.1
+                out = out_of(node.value)
+                if isinstance(out, ast.Name):
+                    yield kind, [(node, ast.Assign([ast.Name(out.id, BINDING)], _without_out(node.value)))], 0.1
     for node in _nodes(tree, ast.Call):
-        if any(k.arg == "out" for k in node.keywords):
+        if out_of(node):
             yield kind, [(node, _without_out(node))], 0.15
 
 
+def out_of(call):
+    """What a ufunc writes to: out=a, or the third of its arguments; None if to a new array."""
+    third = call.args[2] if len(call.args) == 3 and _called(call) in ("multiply", "add", "subtract", "divide") else None
+    return next((k.value for k in call.keywords if k.arg == "out"), third)
+
+
 def _without_out(call):
-    return ast.Call(call.func, call.args, [k for k in call.keywords if k.arg != "out"])
+    """The same call, to a new array."""
+    return ast.Call(call.func, [a for a in call.args if a is not out_of(call)], [k for k in call.keywords if k.arg != "out"])
 
 
 # ---- order, axes, places --------------------------------------------------------------------------------------------
@@ -540,7 +563,8 @@ def places(tree):
         if _whole(node.slice) is not None:
             kind = "derivative" if id(node) in functions else "exchanged"       # (one of a table of functions)
             for n in (_whole(node.slice) + 1, _whole(node.slice) - 1, _whole(node.slice) + 2):
-                yield kind, [(node.slice, expression_of(str(n)))], 0.8 + 0.1 * (n < 0), f"[{n}] belongs here instead of [{written(node.slice)}]"
+                yield (kind, [(node.slice, expression_of(str(n)))], 0.8 + 0.1 * (n < 0),
+                       f"[{n}] belongs here instead of [{written(node.slice)}]")
             if isinstance(node.ctx, ast.Load) and not isinstance(node.value, ast.Name | ast.Attribute | ast.Subscript):
                 total = expression_of(f"({written(node.value)}).sum(axis=0)")
                 yield "axis", [(node, total)], 0.9, "one of them is taken for the sum of all"

@@ -48,8 +48,8 @@ class Proposal(NamedTuple):
     def rank(self):
         """What makes the most right first; the class's own lines, and a value where it is computed."""
         e = self.site.expression
-        return (len(self.left), not self.explanation.code, self.explanation.cost, e.ancestor, e.depth + 2 * bool(self.site.readers),
-                e.size)
+        depth = e.depth + 2 * bool(self.site.readers)
+        return len(self.left), not self.explanation.code, self.explanation.cost, e.ancestor, depth, e.size
 
 
 class Recorded:
@@ -97,6 +97,8 @@ class Recorded:
         for one in named[main] if 0 <= main < len(named) else ():            # whether the method reads it or not
             known.add(one.name, one.value, one.degree, True, one.code)
         known.add_forms()
+        if turns == 1:
+            known.add_statistics()
         known.add_products(self.search.stage.params)
         return known
 
@@ -152,8 +154,8 @@ class Search:
         reached = [(site, self._reach(site)) for site in self._sites()]
         inside = [(site, changed) for site, changed in reached if changed & wrong and changed <= wrong]
         beyond = [(site, changed) for site, changed in reached if wrong <= changed and not changed <= wrong]
-        for sites, targets in ((inside, [wrong]), (inside, []), (inside, [{block} for block in wrong] if len(wrong) > 1 else []),
-                               (beyond, [wrong])):
+        single = [{block} for block in self.blocks if block in wrong and len(wrong) > 1]
+        for sites, targets in (inside, [wrong]), (inside, []), (inside, single), (beyond, [wrong]):
             if all(proposal.left for proposal in found):
                 for site, changed in sites:
                     found += (self._proposals_at(site, wrong, [target for target in targets if target <= changed]) if targets
@@ -207,7 +209,7 @@ class Search:
         return []
 
     def _tried(self, site, wrong):
-        """Proposals where no linear system says what is needed, as before a mean or in a function: tried one after the other."""
+        """Proposals where no linear system says what is needed, as before a mean: quantities are tried one after the other."""
         e, code = site.expression, site.expression.text
         found, times = [], -(-len(site.keys) // max(1, len(self.recorded.main_calls)))
         for q in self.recorded.quantities(site.key) if times < 4 else ():
@@ -218,7 +220,8 @@ class Search:
             ways = [(Explanation(1 + 0.3 * (not q.is_name), kind, f"{noun} {q.text} is missing at `{code}`",
                                  f"({code}) * ({q.code})"), np.multiply)]
             if e.is_name and q.is_name and q.value.shape == site.values[0].shape:
-                ways.append((Explanation(1.35, "exchanged", f"`{code}` stands where {q.text} belongs", q.code), lambda _, other: other))
+                exchanged = Explanation(1.35, "exchanged", f"`{code}` stands where {q.text} belongs", q.code)
+                ways.append((exchanged, lambda _, other: other))
             for explanation, form in ways:
                 left = self._left_with(site, q.code, form, times)
                 if left is not None and left < wrong:
@@ -233,7 +236,7 @@ class Search:
                 recorded = Recorded(self, site.replaced(values)) if values else recorded
                 others = [next(q.value for q in recorded.quantities(key) if q.code == code) for key in site.keys]
                 values = [form(recorded.values[key], other) for key, other in zip(site.keys, others)]
-        except Exception:                                       # no such quantity there, another shape, or the code cannot go on
+        except Exception:                                       # no such quantity, another shape, or the code cannot go on
             return None
         return self.wrong(self.run(site.replaced(values)))
 

@@ -557,8 +557,7 @@ class LossGradient(Stage):
     """The gradient that a loss returns: of a few steps and columns of what the model gave."""
 
     incomes = False
-
-    columns_of = [Part(slice(0, 1), slice(0, 2))]
+    columns_of = [EVERYTHING]
 
     def __init__(self, loss, outputs, targets):
         self._given = outputs[:LAYER_STEPS, :, :LAYER_BATCH], targets[:LAYER_STEPS, ..., :LAYER_BATCH]

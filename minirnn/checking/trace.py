@@ -28,7 +28,7 @@ class Expression(NamedTuple):
     source: str             # the line, as it is written
     size: int               # how many parts it has; a call counts as ten, for what is wrong inside is better told there
     is_name: bool           # a name, an attribute or an entry: nothing is computed
-    depth: int              # 0: computed, or all that is assigned; 1: a name that is handed on; 2: one that something is computed of
+    depth: int              # 0: computed, or all that is assigned; 1: a name that is handed on; 2: one that is computed with
     ancestor: int           # how far up the class's ancestors it stands; 0 for its own methods
 
 

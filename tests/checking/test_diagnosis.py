@@ -408,6 +408,83 @@ def test_a_gates_rows_of_a_stacked_weight_that_are_another_gates_are_seen_where_
                                         "R = self.R.copy(); R[:4] = R[4:8]\n        return da, (R.T @ da, dc)"))
     assert finding.wrong == ("old h",) and "`R.T @ da` stands where the parameter Rᵀ da belongs" in finding.sentence or finding.belongs == "R[:4] = R[0:4]"
 
+# ---- kinds of repair ------------------------------------------------------------------------------------------------
+
+GATED = """
+import numpy as np
+from minirnn import FunctionCell
+
+STEP = 0.3
+SLOPES = {{"tanh": lambda y: 1 - y**2}}
+
+def slope_of_gate(k):
+    return k * (1 - k)
+
+TABLE = {{"gate": (None, slope_of_gate)}}
+
+def step(p, x, old):
+    h, = old
+    k = 1 / (1 + np.exp(-(p["Wk"] @ x + p["Uk"] @ h)))
+    n = np.tanh(p["Wn"] @ x + p["Un"] @ h)
+    return (h + STEP * k * (n - h),), {{"k": k, "n": n}}
+
+def step_backward(p, dnew, x, old, new, memo, grads):
+    dh_new, = dnew
+    h, = old
+    k, n = memo["k"], memo["n"]
+    back = STEP * dh_new
+    dk = back * (n - h)
+    dn = back * k
+    das = {{"k": dk * TABLE["gate"][1](k), "n": dn * (1 - n**2)}}
+    dx, dh = 0, dh_new - back * k
+    for gate, da in das.items():
+        grads["W" + gate] += da @ x.T
+        grads["U" + gate] += da @ h.T
+        dx = dx + p["W" + gate].T @ da
+        dh = dh + p["U" + gate].T @ da
+    return dx, (dh,)
+
+def make(n_in, n_hidden):
+    rng = np.random.default_rng(0)
+    params = {{"W" + k: rng.normal(size=(n_hidden, n_in)) for k in "kn"}}
+    params |= {{"U" + k: rng.normal(size=(n_hidden, n_hidden)) for k in "kn"}}
+    return FunctionCell(step, step_backward, params, n_in=n_in, n_hidden=n_hidden)
+""".replace("{{", "{").replace("}}", "}")
+
+
+def gated(folder, right="", wrong=""):
+    """A cell from a file of its own, with a part of its backward step exchanged."""
+    assert right in GATED
+    path = folder / "gated.py"
+    path.write_text(GATED.replace(right, wrong, 1) if right else GATED, encoding="utf-8")
+    return load_cell(f"{path}:make", D, H)
+
+
+def test_the_cell_with_a_table_and_a_loop_is_right(tmp_path):
+    assert gradcheck(gated(tmp_path))
+
+
+@pytest.mark.parametrize("right, wrong, kind, belongs", [
+    ("dn = back * k", "dn = back * (1 - k)", "exchanged", "dn = back * k"),                     # a gate for what it leaves
+    ("dk = back * (n - h)", "dk = back * n - h", "missing factor", "dk = (n - h) * back"),      # brackets forgotten
+    ("    return k * (1 - k)", "    return 1 - k**2", "derivative", "return k * (1 - k)"),      # in a function of a table
+    ("back = STEP * dh_new", "back = 0.5 * dh_new", "factor", "back = STEP * dh_new"),          # a constant that has a name
+    ("dh = dh + p[", "dh = p[", "overwritten", "dh = dh + p['U' + gate].T @ da"),               # in a loop
+    ("    dk = back * (n - h)\n    dn = back * k\n", "    dn = back * (n - h)\n    dk = back * k\n", "exchanged",
+     "dk = back * (n - h); dn = back * k"),
+    ("dx = dx + p[\"W\" + gate].T @ da\n        dh = dh", "dx = dx + p[\"W\" + gate].T @ da\n    dh = dh", "missing term",
+     "dx = dx + p[\"W\" + gate].T @ da; dh = dh + p[\"U\" + gate].T @ da"),
+])
+def test_what_belongs_there_is_tried_and_told_with_its_kind(tmp_path, right, wrong, kind, belongs):
+    finding = only_finding(gated(tmp_path, right, wrong))
+    assert finding.certain and finding.kind == kind, finding
+    assert finding.belongs.replace("'", '"') == belongs.replace("'", '"')
+
+
+def test_a_factor_that_is_missing_in_every_turn_of_a_loop_is_found(tmp_path):
+    finding = only_finding(gated(tmp_path, "TABLE[\"gate\"][1](k), \"n\": dn * (1 - n**2)", "TABLE[\"gate\"][1](k), \"n\": dn"))
+    assert finding.kind == "derivative" and finding.belongs.endswith("(1 - n ** 2)}") and finding.certain
+
 
 # ---- what is carried from step to step -------------------------------------------------------------------------------
 
