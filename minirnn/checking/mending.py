@@ -15,7 +15,7 @@ import numpy as np
 from . import trace
 from .finding import Finding, few, label
 from .problems import LARGE, SMALL
-from .repairs import Edit, edits, exchanges, expression_of, kind_of_exchange, written
+from .repairs import Edit, edits, exchanges, expression_of, kind_of_exchange, missing_lines, written
 from .search import Search, looks_like_slope
 from .stages import agrees
 from .trial import built_with
@@ -114,7 +114,9 @@ class Mending:
         if any(not np.isfinite(a).all() for a in self.plain.values()):
             return [self.not_finite()]
         found, left, odd, self.hint, self.innocent = [], self.wrong, 0, None, self.innocent_lines()
-        for proposals in (self.changes_of(edits), None, self.computed, self.changes_of(exchanges)):
+        forgotten = lambda made: (edit for definition in self.bench.definitions(self.stage)
+                                  for edit in missing_lines(definition, self.nothing_added()))
+        for proposals in (self.changes_of(edits), forgotten, None, self.computed, self.changes_of(exchanges)):
             if left or odd and proposals == self.computed:      # (odd: variables do not hold what they are called)
                 better, remaining, remaining_odd = self.repaired(proposals) if proposals else self.lacking()
                 if (len(remaining), remaining_odd) < (len(left), odd):
@@ -161,6 +163,12 @@ class Mending:
         """Small changes of the code, of every function that the stage runs."""
         return lambda made: (edit for definition in self.bench.definitions(self.stage) for edit in generate(definition)
                              if any((definition.file, node.lineno) not in self.innocent for node, _ in edit.changes))
+
+    def nothing_added(self):
+        """name -> parameters of its kind, matrices or columns: of those parameters whose gradient stays 0."""
+        empty = {name for kind, name in self.wrong if kind == "parameter" and not np.any(self.plain[kind, name])}
+        is_column = {name: a.shape[-1] == 1 for name, a in self.part.params.items()}
+        return {name: [other for other in is_column if is_column[other] == is_column[name]] for name in sorted(empty)}
 
     def innocent_lines(self):
         """(file, line) of the lines that no wrong gradient depends on: whatever stands there may change, it stays as it is."""

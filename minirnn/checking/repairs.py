@@ -115,6 +115,28 @@ def exchanges(definition):
     return edits(definition, (swaps, anywhere))
 
 
+def missing_lines(definition, empty):
+    """Every `Edit` that repeats a line which adds to a gradient, for a parameter that has none, with one name exchanged.
+
+    Args:
+        empty: name -> the parameters of its kind, whose lines could be the pattern.
+    """
+    names = {written(n) for n in _nodes(definition.tree, ast.Name, ast.Subscript) if isinstance(n.ctx, ast.Load)}
+    names = sorted(names, key=lambda name: (not name.isidentifier(), name))
+    for node in _nodes(definition.tree, ast.AugAssign) if empty else ():
+        text, target = written(node.value), written(node.target)
+        for name, alike in empty.items():
+            pattern = next((other for other in alike if target.endswith(f"['{other}']")), None)
+            if pattern is None:
+                continue
+            read = dict.fromkeys(written(n) for n in ast.walk(node.value) if isinstance(n, ast.Name | ast.Subscript))
+            for old, new in [("", "")] + [(old, new) for old in read for new in names if new != old]:
+                value = re.sub(rf"(?<![\w.\]]){re.escape(old)}(?![\w\[])", lambda _: new, text) if old else text
+                line = ast.parse(f"{target[:-len(pattern) - 4]}['{name}'] += {value}").body[0]
+                yield Edit(definition, "missing term", ((node, [node, line]),), 1.0 + 0.1 * bool(old),
+                           f"nothing is ever added to the gradient of {name}: a line is missing here")
+
+
 def unaliased(definition):
     """Every `Edit` that makes a new array where one is changed in place."""
     return edits(definition, (in_place,))
