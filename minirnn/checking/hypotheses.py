@@ -51,11 +51,13 @@ class Quantities:
             self._found[same] = known._replace(slope_of=slope_of)
 
     def add_forms(self):
-        """1 − q, the derivatives that activations have in terms of their values, and a − b of every two."""
+        """1 − q, 1/q, the derivatives that activations have in terms of their values, and a − b of every two."""
         plain = [q for q in self if q.degree == 0 and q.is_name]
         for text, q, _, _, code, *_ in plain:
             form = lambda written: written.replace("q", f"({code})" if "-" in code else code) if code else ""
             self.add(f"(1 − {text})", 1 - q, 0, False, form("1 - q"))
+            if np.all(q):
+                self.add(f"(1 / {text})", 1 / q, 0, False, form("1 / q"))
             self.add(f"(1 − {text}²)", 1 - q**2, 0, False, form("1 - q**2"), "tanh")
             if np.any(q > 0) and np.any(q <= 0):
                 self.add(f"({text} > 0)", (q > 0).astype(float), 0, False, form("q > 0"), "relu")
@@ -130,7 +132,6 @@ class Case(NamedTuple):
     tolerance: float
     degree: int                 # of the value, as in `Quantity`
     is_name: bool               # whether the code only names the value
-    constants: dict             # name -> number, of those that the function can name
 
     def equal(self, a, b):
         return np.abs(a - b).max() <= self.tolerance * max(np.abs(a).max(), np.abs(b).max(), 1e-300)
@@ -192,12 +193,6 @@ def constant_factor(case):
     factor = float(f"{ratio.mean():.9g}")
     if min(abs(factor), abs(factor + 1)) < case.tolerance:
         return
-    for name, c in case.constants.items():
-        if np.isclose(factor, 1 / c, rtol=1e-7):
-            yield Explanation(1.0, "missing factor", f"the factor {name} is missing at `{case.code}`",
-                              f"({case.code}) * {name}")
-        if np.isclose(factor, c, rtol=1e-7):
-            yield Explanation(1.1, "factor", f"the division by {name} is missing at `{case.code}`", f"({case.code}) / {name}")
     simple = next((n for n in (2, 1 / 2, 3, 1 / 3, 4, 1 / 4) if np.isclose(n, abs(factor), rtol=1e-7)), None)
     counted = {0.5: ": halved", 2: ": counted twice"}.get(factor, "")
     yield Explanation(1.5 if simple else 4, "factor", f"`{case.code}` is {factor:.6g} times what it should be{counted}",

@@ -331,7 +331,8 @@ def transposes(tree):
         for term in re.finditer(r"[a-zA-Z]{2,}", letters):      # "ij,jb->ib": two letters of one of its parts exchanged
             for k in range(term.start(), term.end() - 1):
                 turned = letters[:k] + letters[k + 1] + letters[k] + letters[k + 2:]
-                yield ("transposed", [(node.args[0], ast.Constant(turned))], 0.6, f'"{turned}" belongs here: the axes that are '
+                kind = "axis" if len(term[0]) > 2 else "transposed"
+                yield (kind, [(node.args[0], ast.Constant(turned))], 0.6, f'"{turned}" belongs here: the axes that are '
                        "multiplied stand in another order")
     for node in _nodes(tree, ast.Attribute):
         if node.attr == "T" and isinstance(node.ctx, ast.Load):

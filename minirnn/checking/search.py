@@ -17,6 +17,7 @@ from .hypotheses import Case, Explanation, Quantities, explain, fits
 from .repairs import is_slope
 
 LARGEST = 128               # elements of a value that is looked at
+MANY = "many"               # values would do: they are not determined
 
 
 class Site(NamedTuple):
@@ -96,6 +97,10 @@ class Recorded:
         main, named = self.main(key), self.search.named
         for one in named[main] if 0 <= main < len(named) else ():            # whether the method reads it or not
             known.add(one.name, one.value, one.degree, True, one.code)
+        numbers = {**self.search.stage.function.__globals__, **self.traced.numbers}
+        for name, c in numbers.items():
+            if type(c) in (int, float) and c not in (0, 1):
+                known.add(name, np.full((1, 1), float(c)), 0, True, name)
         known.add_forms()
         if turns == 1:
             known.add_statistics()
@@ -125,7 +130,7 @@ class Search:
             self.scales[self.slices[block]] = max(size, 1e-3 * np.abs(self.truth).max())
         self.recorded = Recorded(self)
         self.degrees, self.base = self.recorded.degrees(), self.run({})
-        self.solved = []                                        # expressions that would make everything right
+        self.solved, self.undetermined = [], set()              # expressions that other values, or many, would make right
 
     def _flat(self, gradients):
         return np.concatenate([np.asarray(gradients[block], float).ravel() for block in self.blocks])
@@ -201,6 +206,7 @@ class Search:
         for target in targets:
             needed, where = self._needed(site, effects, wrong - target)
             if needed is None:
+                self.undetermined |= {site.expression} if where == MANY else set()
                 continue
             left = self.wrong(self.run(site.replaced(needed)))
             if left < wrong:
@@ -210,16 +216,18 @@ class Search:
 
     def _tried(self, site, wrong):
         """Proposals where no linear system says what is needed, as before a mean: quantities are tried one after the other."""
-        e, code = site.expression, site.expression.text
+        e, code, bent = site.expression, site.expression.text, site.expression.is_name and not self._is_linear(site)
         found, times = [], -(-len(site.keys) // max(1, len(self.recorded.main_calls)))
         for q in self.recorded.quantities(site.key) if times < 4 else ():
             gradient = q.degree == 1 and e.is_name and q.is_name and not self.degrees.get(site.key)
             if not q.code or not (q.is_name or q.slope_of) or q.code == code or times > 1 and not gradient:
                 continue
+            ways = []
             kind, noun = ("derivative", "the derivative of the activation") if q.slope_of else ("missing factor", "the factor")
-            ways = [(Explanation(1 + 0.3 * (not q.is_name), kind, f"{noun} {q.text} is missing at `{code}`",
-                                 f"({code}) * ({q.code})"), np.multiply)]
-            if e.is_name and q.is_name and q.value.shape == site.values[0].shape:
+            if e in self.undetermined or gradient:
+                ways.append((Explanation(1 + 0.3 * (not q.is_name), kind, f"{noun} {q.text} is missing at `{code}`",
+                                         f"({code}) * ({q.code})"), np.multiply))
+            if bent and q.is_name and q.value.shape == site.values[0].shape:
                 exchanged = Explanation(1.35, "exchanged", f"`{code}` stands where {q.text} belongs", q.code)
                 ways.append((exchanged, lambda _, other: other))
             for explanation, form in ways:
@@ -227,6 +235,11 @@ class Search:
                 if left is not None and left < wrong:
                     found.append(Proposal(site, explanation, frozenset(left)))
         return found
+
+    def _is_linear(self, site):
+        """Whether everything changes twice as much if a site does."""
+        once, twice = (self.run(site.replaced([value + k * np.cos(value) for value in site.values])) for k in (0.1, 0.2))
+        return bool(np.all(np.abs(twice - self.base - 2 * (once - self.base)) <= 1e-9 * self.scales))
 
     def _left_with(self, site, code, form, times):
         """What is wrong with form(value, quantity of that code) in a site's place; None if that cannot be computed."""
@@ -248,14 +261,12 @@ class Search:
                 recorded = Recorded(self, site.replaced(needed))
             except Exception:                                   # the code cannot go on with these values
                 return []
-        constants = {name: float(c) for name, c in {**self.stage.function.__globals__, **self.traced.numbers}.items()
-                     if isinstance(c, int | float) and not isinstance(c, bool) and c not in (0, 1)}
         for key, need, known in zip(site.keys, needed, where):
             value, e = recorded.values[key], site.expression
             known = known & ((value != 0) | (np.abs(need) > 1e-13))            # 0 where 0 is needed says nothing
             if known.any() and common != []:
                 found = explain(Case(e.text, value.shape, known, value[known], need[known], recorded.quantities(key),
-                                     max(self.tolerance, 1e-7), self.degrees.get(key, 0), e.is_name, constants))
+                                     max(self.tolerance, 1e-7), self.degrees.get(key, 0), e.is_name))
                 phrases, kinds = {one.phrase for one in found}, {one.kind for one in found}
                 same = found if common is None else [one for one in common if one.phrase in phrases]
                 # Not in the same words, but of the same kind: that much can be said.
@@ -266,7 +277,7 @@ class Search:
         """(values, where in them that is determined): what would make everything right but the ignored blocks.
 
         One linear system says it; where one time that a site is reached feeds another, a few Newton steps do. (None, None) if
-        no values would do, or many.
+        no values would do, (None, MANY) if many would.
         """
         counted = np.ones(len(self.base), bool)
         for block in ignored:
@@ -282,7 +293,7 @@ class Search:
             change, _, rank, _ = np.linalg.lstsq(effects[:, known], error, rcond=1e-11)
             met = np.abs(effects[:, known] @ change - error).max() <= 10 * self.tolerance * max(1, np.abs(error).max())
             if rank < known.sum() or once and not met:
-                return None, None
+                return None, MANY if met else None
             changes = np.zeros(len(known))
             changes[known] = change
             values = [value + c.reshape(value.shape) for value, c in zip(values, np.split(changes, cuts))]
