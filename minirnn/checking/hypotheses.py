@@ -75,7 +75,8 @@ class Quantities:
                 text, code = (f"{d.text} · {a.text}", f"({d.code} * {a.code})") if a else (d.text, d.code)
                 for name in ("sum", "mean"):
                     value = getattr(d.value * (a.value if a else 1), name)(axis=0, keepdims=True)
-                    self.add(f"(the {name} of {text} over the units)", value, 1, False, f"{code}.{name}(axis=-2, keepdims=True)")
+                    self.add(f"(the {name} of {text} over the units)", value, 1, False,
+                             f"{code}.{name}(axis=-2, keepdims=True)")
 
     def add_products(self, params):
         """Rᵀ d, of every matrix and gradient."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import trace
-from .hypotheses import Case, Explanation, Quantities, explain, fits
+from .hypotheses import Case, Explanation, Quantities, explain
 from .repairs import is_slope
 
 LARGEST = 128               # elements of a value that is looked at
