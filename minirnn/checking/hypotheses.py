@@ -43,8 +43,8 @@ class Quantities:
         if self._named.setdefault(text, same) != same:          # another value had the name: a variable that was set anew
             return
         known = self._found.get(same)
-        plainer = (is_name, bool(code), text.isidentifier())
-        if known is None or plainer > (known.is_name, bool(known.code), known.text.isidentifier()):
+        plainer = (is_name, bool(code), code.isidentifier())
+        if known is None or plainer > (known.is_name, bool(known.code), known.code.isidentifier()):
             slope_of = slope_of or (known.slope_of if known else "")
             self._found[same] = Quantity(text, value, degree, is_name, code, slope_of, is_sum)
         elif slope_of and not known.slope_of:
