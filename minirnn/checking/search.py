@@ -7,7 +7,8 @@ computed from what the method knows. Its answers are code, which the caller trie
 """
 
 import ast
-from itertools import zip_longest
+from collections import Counter
+from itertools import takewhile, zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ from .hypotheses import Case, Explanation, Quantities, explain
 from .repairs import is_slope
 
 LARGEST = 128               # elements of a value that is looked at
+RUNS = 1500                 # of the method with other values in it, after which the search ends
+TRIES = 20                  # of quantities where no linear system says what is needed: each takes a run with everything recorded
 MANY = "many"               # values would do: they are not determined
 
 
@@ -64,7 +67,7 @@ class Recorded:
         self._twice = run(2, {key: value * (1 + search.degrees.get(key, 0)) for key, value in (replaced or {}).items()})
         self._variables_twice = self.traced.variables
         self._given = {value.tobytes() for value in (replaced or {}).values()}    # naming these would say nothing
-        self._known = {}
+        self._known, self._reached = {}, Counter((key.expression, key.call) for key in self.values)
 
     def main(self, key):
         """In which call of the stage's function, first, second, ..., a value was computed."""
@@ -83,7 +86,8 @@ class Recorded:
         return self._known[turn]
 
     def _turns(self, key):
-        return max(k.nth for k in self.values if k[:2] == key[:2]) + 1
+        """How often the call reaches the expression."""
+        return self._reached[key.expression, key.call]
 
     def _gathered(self, key, turns):
         known = Quantities()
@@ -128,6 +132,7 @@ class Search:
         for block in self.blocks:
             size = np.abs(truth[block]).max(initial=0)
             self.scales[self.slices[block]] = max(size, 1e-3 * np.abs(self.truth).max())
+        self.runs = self.tries = 0
         self.recorded = Recorded(self)
         self.degrees, self.base = self.recorded.degrees(), self.run({})
         self.solved, self.undetermined = [], set()              # expressions that other values, or many, would make right
@@ -137,6 +142,7 @@ class Search:
 
     def run(self, replaced):
         """All gradients, with some values replaced; NaN throughout, if the code cannot go on with those."""
+        self.runs += 1
         try:
             found = self.traced.run(lambda: self._flat(self.stage.columns(self.traced.function)), replaced)
             return found if found.shape == self.truth.shape else np.full(self.truth.shape, np.nan)
@@ -162,7 +168,7 @@ class Search:
         single = [{block} for block in self.blocks if block in wrong and len(wrong) > 1]
         for sites, targets in (inside, [wrong]), (inside, []), (inside, single), (beyond, [wrong]):
             if all(proposal.left for proposal in found):
-                for site, changed in sites:
+                for site, changed in takewhile(lambda _: self.runs < RUNS, sites):
                     found += (self._proposals_at(site, wrong, [target for target in targets if target <= changed]) if targets
                               else self._tried(site, wrong))
         return sorted(found, key=Proposal.rank)
@@ -230,7 +236,8 @@ class Search:
             if bent and q.is_name and q.value.shape == site.values[0].shape:
                 exchanged = Explanation(1.35, "exchanged", f"`{code}` stands where {q.text} belongs", q.code)
                 ways.append((exchanged, lambda _, other: other))
-            for explanation, form in ways:
+            for explanation, form in ways[:max(0, TRIES - self.tries)]:
+                self.tries += 1
                 left = self._left_with(site, q.code, form, times)
                 if left is not None and left < wrong:
                     found.append(Proposal(site, explanation, frozenset(left)))
