@@ -10,8 +10,8 @@ import numpy as np
 from .arrays import read_array, read_headers
 
 FORMAT = 1
-MODEL, TRAINING = "minirnn model", "minirnn training"
-MOST_BYTES = 2**26              # of the text: settings, and some numbers for each look at held-out sequences
+MODEL_FILE, TRAINING_FILE = "minirnn model", "minirnn training"
+LONGEST_TEXT = 2**26            # of the text: settings, and some numbers for each look at held-out sequences
 
 
 def about_array(kind, **told):
@@ -32,8 +32,8 @@ def read_about(path, *kinds):
     headers = read_headers(path)
     if "about" not in headers or headers["about"].dtype != np.uint8 or len(headers["about"].shape) != 1:
         raise ValueError(f"{path} holds arrays, but not the description that minirnn writes beside them")
-    if headers["about"].shape[0] > MOST_BYTES:
-        raise ValueError(f"{path} has a description of {headers['about'].shape[0]:,} bytes, expected at most {MOST_BYTES:,}")
+    if headers["about"].shape[0] > LONGEST_TEXT:
+        raise ValueError(f"{path} has a description of {headers['about'].shape[0]:,} bytes, expected at most {LONGEST_TEXT:,}")
     try:
         about = json.loads(read_array(path, "about").tobytes().decode())
         kind, version = about["kind"], about["format"]

@@ -21,7 +21,7 @@ import numpy as np
 
 from . import checks
 from .arrays import read_arrays, write_arrays
-from .about import MODEL, about_array, expected_about
+from .about import MODEL_FILE, about_array, expected_about
 from .architecture import architecture_of
 from .cells import make_cell
 from .cells.cell import Cell
@@ -205,7 +205,7 @@ class Model:
             architecture = architecture_of(self)
         except ValueError:                                      # with parts of the user's own: only `load` reads it back
             architecture = None
-        about = about_array(MODEL, architecture=architecture)
+        about = about_array(MODEL_FILE, architecture=architecture)
         write_arrays(path, {"about": about, **self.params, **self.statistics})
 
     @classmethod

@@ -102,8 +102,8 @@ def test_the_core_that_a_student_reads_is_small():
     assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in core) < 2000
 
 
-ORDER = ("checks", "activations", "cells", "returned", "function_cell", "threads", "unrolling", "files", "arrays", "about", "memory",
-         "layers", "losses", "optim", "architecture", "model", "description", "lemma1", "checking", "stepping", "tasks", "training",
+ORDER = ("checks", "activations", "cells", "returned", "function_cell", "threads", "unrolling", "files", "arrays", "about", "own_file",
+         "memory", "layers", "losses", "optim", "architecture", "model", "description", "lemma1", "checking", "stepping", "tasks", "training",
          "experiments", "exercises", "plots", "bench", "cli")
 
 

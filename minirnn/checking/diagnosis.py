@@ -30,7 +30,7 @@ from .problems import name_of
 from .shrinking import smaller
 from .source import Code
 from .stages import CENTRAL, LayerBackward, LossGradient, Probe, TwoSteps, stages
-from .trial import Trial
+from .trial import WholeCheck
 from .verdicts import Verdicts
 
 class Diagnosis:
@@ -218,7 +218,7 @@ def _of_methods(probe, trial, cell, findings):
 
 def _tools(cell, rng):
     probe = Probe(cell, rng)
-    return probe, Trial(cell, probe.exact)
+    return probe, WholeCheck(cell, probe.exact)
 
 
 def diagnose_model(model, subject, outputs, targets, loss, check, training=False, rng=0):

@@ -1,13 +1,11 @@
 """A cell from somebody's own file, and what is wrong with that file in one sentence."""
 
-import importlib.util
 import inspect
-import re
-import sys
 import traceback
 from pathlib import Path
 
 from ..cells.cell import Cell
+from ..own_file import named_in_file
 from .contract import blamed, check_whole, with_place
 
 
@@ -29,18 +27,8 @@ def load_cell(place, n_in, n_hidden, **options):
             these arguments, or forgot super().__init__. What the file itself raises while it is imported comes through
             as it is. `sentence_about` says each of them with its line.
     """
-    path, _, name = str(place).rpartition(":")
-    if not path or not name.isidentifier():
-        raise ValueError(f'the cell is given as {str(place)!r}, expected "path/to/file.py:Name"')
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    module = _imported(path)
-    if not hasattr(module, name):
-        there = [n for n, value in vars(module).items() if isinstance(value, Cell) or isinstance(value, type)
-                 and issubclass(value, Cell) and value.__module__ == module.__name__]
-        raise KeyError(f"{path} has no {name!r}" + f", but it has {', '.join(there)}" * bool(there))
-    found = made = getattr(module, name)
+    path, _, name, made = named_in_file(place, "cell", Cell, lambda path, module: blamed(module))
+    found = made
     if not isinstance(found, Cell):
         if not callable(found):
             raise TypeError(f"{name} in {path} is a {type(found).__name__}, expected a Cell, a subclass of it, or a "
@@ -52,39 +40,6 @@ def load_cell(place, n_in, n_hidden, **options):
         raise with_place(TypeError(f"{name} in {path} made a {type(found).__name__}, expected a Cell"), made)
     check_whole(found)
     return found
-
-
-def _imported(path):
-    """The module in a file."""
-    _check_text(path)
-    spec = importlib.util.spec_from_file_location(f"_cell_from_{path.stem}", path)
-    if spec is None:
-        raise ValueError(f"{path} is no Python file (*.py)")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module                             # where `inspect` looks for a source
-    sys.path.insert(0, str(path.parent))
-    try:
-        with blamed(module):
-            spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[spec.name]
-        raise
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
-
-
-def _check_text(path):
-    """ValueError if a file is no text that Python could read; it names the line."""
-    content = path.read_bytes()
-    declared = re.match(rb"(?:[^\n]*\n)?[ \t\f]*#[^\n]*coding[:=]", content)
-    try:
-        content.decode("ascii" if b"\0" in content else "utf-8")
-        bad = content.find(b"\0")
-    except UnicodeDecodeError as error:
-        bad = -1 if declared and b"\0" not in content else content.find(b"\0") if b"\0" in content else error.start
-    if bad >= 0:
-        raise ValueError(f"{path}, line {content[:bad].count(10) + 1}: the file is no Python text (byte {content[bad]:#04x})")
 
 
 def _check_arguments(made, name, options):

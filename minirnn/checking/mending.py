@@ -31,7 +31,7 @@ class Workbench:
 
     Args:
         code: a `Code` of everything that the stage may run; None if there is no source.
-        trial: the `Trial` of the cell, or None: of a layer and a loss the stage is the whole check.
+        trial: the `WholeCheck` of the cell, or None: of a layer and a loss the stage is the whole check.
         meanings: the `Meanings` of the cell's variables, if there are any.
     """
 

@@ -8,7 +8,7 @@ from ..function_cell import FunctionCell
 from ..cells.parameters import Parameters, Stack
 from .contract import check_contract
 
-SMALL = 2, 3                    # D and H of the smaller cell
+SMALL_SIZES = 2, 3          # D and H of the smaller cell
 
 
 def smaller(cell, rng):
@@ -16,7 +16,7 @@ def smaller(cell, rng):
 
     Where the code only works at the size that it was written for, that is the size it is looked at.
     """
-    n_in, n_hidden = SMALL if cell.n_in != cell.n_hidden else (SMALL[1], SMALL[1])
+    n_in, n_hidden = SMALL_SIZES if cell.n_in != cell.n_hidden else (SMALL_SIZES[1], SMALL_SIZES[1])
     if cell.n_in <= n_in or cell.n_hidden <= n_hidden:
         return cell
     try:

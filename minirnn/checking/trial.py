@@ -18,7 +18,7 @@ DIRECTIONS = 2
 ENTRIES = ("step", "step_backward", "weight_gradients", "initial_state_backward", "output_backward", "input_terms", "output")
 
 
-class Trial:
+class WholeCheck:
     """The whole check of a cell, for copies of it with changed code.
 
     Args:

@@ -10,7 +10,7 @@ from ..files import check_writable, write_or_elsewhere
 OUT = Path("minirnn-out")
 
 
-class Kept:
+class Written:
     """What the command that runs has written: `main` says so if the command is interrupted.
 
     Attributes: `paths`, of the files; `misplaced`, whether some are elsewhere because they could not be where they should.
@@ -23,7 +23,7 @@ class Kept:
         self.paths, self.misplaced = [], False
 
 
-KEPT = Kept()
+WRITTEN = Written()
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -69,10 +69,10 @@ def keep(folder, write, *names):
     """
     found, error = write_or_elsewhere(folder, write)
     if error:
-        KEPT.misplaced = True
+        WRITTEN.misplaced = True
         print(f"minirnn: {in_words(error)}; {' and '.join(names) or 'the result'} can be found in {found} instead",
               file=sys.stderr)
-    KEPT.paths += [found / name for name in names]
+    WRITTEN.paths += [found / name for name in names]
     return found
 
 

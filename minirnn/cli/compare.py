@@ -12,7 +12,7 @@ from ..cells import CELLS
 from ..tasks.task import Criterion
 from ..training.comparing import Comparison, read_curve, run_all
 from ..training.presets import FIVE
-from .common import KEPT, OUT, add_command, save_figure
+from .common import WRITTEN, OUT, add_command, save_figure
 from .options import add_settings, experiment_from
 
 
@@ -56,7 +56,7 @@ def run(options):
                 outcomes = run_all(experiments, executor, out=out, resume=options.resume, progress=tell,
                                    threads=max(1, (os.cpu_count() or 1) // jobs))
     except KeyboardInterrupt:
-        KEPT.paths.append(out)
+        WRITTEN.paths.append(out)
         print("the same command with --resume goes on", file=sys.stderr)
         raise
     comparison = Comparison(outcomes, options.preset)
@@ -64,7 +64,7 @@ def run(options):
         print(comparison)
         return 2
     comparison.write(out)
-    KEPT.paths += [out / "compare.json", out / "compare.csv"]
+    WRITTEN.paths += [out / "compare.json", out / "compare.csv"]
     print(json.dumps(comparison.as_dict(), indent=1) if options.json else comparison)
     draw(comparison, outcomes, out, options.json)
     return 1 if comparison.failed else 0

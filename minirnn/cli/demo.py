@@ -8,7 +8,7 @@ from ..cells import CELLS
 from ..checking.check import METHODS
 from ..experiments import tour
 from ..training import Progress
-from .common import KEPT, OUT, add_command, check_figure, guessing, print_language_model, save_figure
+from .common import WRITTEN, OUT, add_command, check_figure, guessing, print_language_model, save_figure
 from .lemma1 import print_lemma1
 
 SECONDS = 50                    # on a slow machine the language model stops here
@@ -59,5 +59,5 @@ def run(options):
                                    f"({found.frequency_bits:.2f} by frequency alone)"))
     for name, result in rows:
         print(f"  {name:<17} {result}")
-    print(f"\nFigures: {', '.join(map(str, KEPT.paths))}. What next: python -m minirnn --help, and notebooks/.")
+    print(f"\nFigures: {', '.join(map(str, WRITTEN.paths))}. What next: python -m minirnn --help, and notebooks/.")
     return 1 if failed else 0

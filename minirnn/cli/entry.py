@@ -7,7 +7,7 @@ import textwrap
 from .. import __version__
 from ..interrupts import exit_status, interruptible
 from . import bench, cells, compare, demo, gradcheck, lemma1, step, table, tasks, train
-from .common import KEPT, in_words
+from .common import WRITTEN, in_words
 from .output import lasting
 
 COMMANDS = (demo, gradcheck, step, lemma1, train, compare, table, cells, tasks, bench)
@@ -22,7 +22,7 @@ def main(arguments=None):
         The exit status: 0, 1 if a check failed, 2 for bad input or results that could not be written where they should be,
         130, 143 or 129 if it was ended by Ctrl-C, SIGTERM or SIGHUP.
     """
-    KEPT.clear()
+    WRITTEN.clear()
     with lasting() as (out, err), interruptible() as ending:
         try:
             options = parser().parse_args(arguments)
@@ -37,7 +37,7 @@ def main(arguments=None):
         if out.error and not out.left:
             print(f"minirnn: the output could not be written: {in_words(out.error)}", file=err)
         err.flush()
-        return 2 if KEPT.misplaced or out.error and not out.left else status
+        return 2 if WRITTEN.misplaced or out.error and not out.left else status
 
 
 def leaves_files(options):
@@ -61,7 +61,7 @@ def _status_of(error, ending, out):
 
 
 def _what_is_kept():
-    return f"written before: {', '.join(map(str, KEPT.paths))}" if KEPT.paths else "nothing was written"
+    return f"written before: {', '.join(map(str, WRITTEN.paths))}" if WRITTEN.paths else "nothing was written"
 
 
 def parser():

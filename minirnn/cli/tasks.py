@@ -8,7 +8,7 @@ import numpy as np
 
 from ..description import summary
 from ..tasks import TASKS, make_task, notes_on
-from ..tasks.showing import as_text, shown
+from ..tasks.showing import as_text, samples
 from .common import add_command, check_figure, save_figure
 from .options import parse_options
 
@@ -65,7 +65,7 @@ def print_numbers(name, task):
 
 def print_sequences(task, seed):
     """Two sequences, or the only one that there is."""
-    made, found = ", ".join(f"{n}={value}" for n, value in task.made_with.items()), shown(task, seed, 2)
+    made, found = ", ".join(f"{n}={value}" for n, value in task.made_with.items()), samples(task, seed, 2)
     print(f"\n{'Two sequences' if len(found) == 2 else 'Its sequence'}{f', with {made}' * bool(made)}")
     for one in found:
         print("\n" + "\n".join(f"  {line}".rstrip() for line in as_text(one).splitlines()))

@@ -7,7 +7,7 @@ from ..training import Progress, read_record, run_experiment
 from ..training.checkpoint import load_state
 from ..training.experiment import Experiment
 from ..training.folder import CHECKPOINT, CURVE, MODEL, RECORD, read_experiment
-from .common import KEPT, OUT, add_command, save_figure
+from .common import WRITTEN, OUT, add_command, save_figure
 from .options import add_settings, experiment_from
 
 FIGURE = "training.png"
@@ -42,7 +42,7 @@ def run(options):
         state = load_state(folder / CHECKPOINT)
         draw(experiment, state, folder)
         print(f"interrupted after {state.step} steps; `python -m minirnn train --resume {folder}` goes on")
-        KEPT.paths.append(folder / CHECKPOINT)
+        WRITTEN.paths.append(folder / CHECKPOINT)
         return 128 + (getattr(interruption, "signal", None) or signal.SIGINT)
     progress.end()
     state = load_state(folder / CHECKPOINT)
@@ -52,7 +52,7 @@ def run(options):
     if more:
         print(more)
     print(f"results: {folder / RECORD}; weights: {folder / MODEL}; course: {folder / CURVE}")
-    KEPT.paths += [folder / RECORD, folder / MODEL]
+    WRITTEN.paths += [folder / RECORD, folder / MODEL]
     return 0
 
 

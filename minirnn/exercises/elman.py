@@ -152,7 +152,9 @@ EXERCISES = [
                                           "read?")],
         after="That loop is all of backpropagation through time; unrolling.py has it once, for every cell.",
         hints=["Start with dh = zeros like h_0, and go through the steps in reverse. At step t, dh + dhs[t] is all that "
-               "reaches hs[t].",
+               "reaches hs[t]; from it comes da.",
+               "Inside the loop, xs[t] and the state before step t have multiplied W and R. So W, R, b, xs[t] and that state each "
+               "receive from da what they received in a single step; dxs[t] = W.T @ da.",
                "The state before step t is hs[t − 1], and h_0 where t is 0. Mind that hs[-1] is the last state, and raises no "
                "error.",
                "At the end of the loop body, dh becomes what the step before must receive. After the loop, it is dh_0."]),

@@ -27,8 +27,8 @@ class Feedback:
         return self.text
 
     def _repr_html_(self):
-        return (f"<pre style='border-left: 4px solid {COLOURS[self.status]}; padding-left: 0.8em; white-space: pre-wrap'>"
-                f"{html.escape(self.text)}</pre>")
+        return (f"<pre style='border-left: 4px solid {COLOURS[self.status]}; padding-left: 0.8em; white-space: pre-wrap; "
+                f"word-break: normal'>{html.escape(self.text)}</pre>")
 
 
 class Exercise:

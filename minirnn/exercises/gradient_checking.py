@@ -1,9 +1,11 @@
-"""The exercises of notebook 08: three broken backward passes, of which less is told each time."""
+"""The exercises of notebook 08: three broken backward passes, of which less is told each time, one from blank, and a better
+difference."""
 
 import numpy as np
 
 from ..activations import sigmoid
 from .backward import Backward
+from .values import Formula, Slip
 
 
 def leaky_step(p, x, old):
@@ -28,6 +30,32 @@ def gru_step(p, x, old):
     z = sigmoid(p["W_z"] @ x + p["R_z"] @ h + p["b_z"])
     n = np.tanh(p["W_n"] @ x + p["R_n"] @ (r * h) + p["b_n"])
     return (z * h + (1 - z) * n,), {"r": r, "z": z, "n": n}
+
+
+def minimal_step(p, x, old):
+    h, = old
+    f = sigmoid(p["W_f"] @ x + p["R_f"] @ h + p["b_f"])
+    n = np.tanh(p["W_n"] @ x + p["R_n"] @ (f * h) + p["b_n"])
+    return ((1 - f) * h + f * n,), {"f": f, "n": n}
+
+
+def _through_five_points(loss, theta, delta):
+    """The slope at theta of the polynomial of degree four through the loss at theta, theta ± delta/2 and theta ± delta."""
+    points = np.linspace(-1, 1, 5)
+    return np.polyfit(points, [loss(theta + delta * point) for point in points], 4)[3] / delta
+
+
+def _central(loss, theta, delta):
+    return (loss(theta + delta) - loss(theta - delta)) / (2 * delta)
+
+
+def _combined(of_half, of_whole):
+    """The slope that the central differences with delta/2 and delta give, in these shares."""
+    return lambda loss, theta, delta: of_half * _central(loss, theta, delta / 2) + of_whole * _central(loss, theta, delta)
+
+
+def _at(loss, delta):
+    return lambda rng: (loss, float(rng.normal()), delta)
 
 
 def _gates(letters):
@@ -61,4 +89,35 @@ EXERCISES = [
                "If W_n and b_n are right over one step but R_n is not, the outer product has the wrong second factor: what "
                "does R_n multiply?",
                "h acts on h' by four ways: count them, and what stands on each."]),
+    Backward(
+        "08.4", "The minimal gated unit: from blank",
+        "f = σ(W_f x + R_f h + b_f), n = tanh(W_n x + R_n (f ⊙ h) + b_n), h' = (1 − f) ⊙ h + f ⊙ n. Write its step_backward; "
+        "the step notes f and n. Add to all six grads, return dx, (dh,).",
+        step=minimal_step, params=_gates("fn"), n_in=3, n_hidden=4,
+        after="One gate in two roles: it resets what the candidate reads, and it mixes. So its gradient has two terms.",
+        hints=["Write down every place in the three equations where f stands, and every place where h stands. Each place is a "
+               "term of df or of dh.",
+               "Begin with h' = (1 − f) ⊙ h + f ⊙ n: it gives dn, a first term of df and a first term of dh.",
+               "The gradient of the product f ⊙ h inside the tanh is R_nᵀ da_n. What do its two factors get of it?",
+               "Only when df has both of its terms does it go on through the slope f (1 − f)."]),
+    Formula(
+        "08.5", "Better than central",
+        "The central difference D(δ) = (L(θ + δ) − L(θ − δ))/2δ is the slope plus a term in δ², plus one in δ⁴. Write "
+        "better_slope(loss, theta, delta): a combination of D(δ) and D(δ/2) without the term in δ². `loss` is a function of "
+        "one number.",
+        truth=_through_five_points,
+        probes={"a sine": _at(np.sin, 0.3), "an exponential": _at(np.exp, 0.5), "a fifth power": _at(lambda y: y**5, 0.2)},
+        slips=[Slip(_central, "That is the central difference with δ alone: its error still falls with δ² only."),
+               Slip(_combined(1, 0), "That is the central difference with δ/2 alone: a quarter of the error, but no term is "
+                                      "gone."),
+               Slip(_combined(2, -1), "In this combination a term in δ would cancel. The central difference has none: its "
+                                       "first is the one in δ²."),
+               Slip(_combined(4, -1), "The term in δ² is gone, but the slope itself now counts 4 − 1 times."),
+               Slip(_combined(0.5, 0.5), "Both are off in the same direction, and so is their mean."),
+               Slip(_combined(-1 / 3, 4 / 3), "These are the right shares, the wrong way round. Which of the two has the "
+                                               "larger error, and by which factor?")],
+        after="Its error falls with δ⁴. Richardson found that in 1911, and one can go on: with δ/4 the next term goes, too.",
+        hints=["Let D(δ) = slope + K δ². What is D(δ/2) then?",
+               "You have two equations for two unknowns, the slope and K. Get rid of K.",
+               "4 D(δ/2) has K δ², just like D(δ). Subtract, and see how often the slope is left."]),
 ]

@@ -179,9 +179,12 @@ EXERCISES = [
     Number(
         "04.7", "How much attention a mark needs",
         "An addition of 1000 steps, done by attention alone: the two marked numbers have the logit k, the 998 others the "
-        "logit 0. How large must k be for the others to have only one hundredth of all attention?",
-        answer=lambda: float(np.log(RIVALS * (1 - SHARE) / SHARE / 2)),
-        slips=[Slip(lambda: float(np.log(RIVALS * (1 - SHARE) / SHARE)),
+        "logit 0. At which k do the others have exactly one hundredth of all attention, the marked numbers' included? Two "
+        "decimals.",
+        answer=lambda: float(np.log(RIVALS * (1 - SHARE) / SHARE / 2)), tolerance=8e-4,
+        slips=[Slip(lambda: float(np.log(RIVALS / SHARE / 2)),
+                    "Then the others have one hundredth of what the marked numbers have. Asked is one hundredth of all."),
+               Slip(lambda: float(np.log(RIVALS * (1 - SHARE) / SHARE)),
                     "That would be right for a single marked number. There are two."),
                Slip(lambda: RIVALS * (1 - SHARE) / SHARE / 2, "That is the attention e^k. Asked is its logarithm, k."),
                Slip(lambda: float(np.log10(RIVALS * (1 - SHARE) / SHARE / 2)),

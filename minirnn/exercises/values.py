@@ -3,6 +3,7 @@
 import copy
 import inspect
 import numbers
+import warnings
 from typing import Callable, NamedTuple
 
 import numpy as np
@@ -89,12 +90,15 @@ class Formula(Exercise):
     def judge(self, answer):
         if not callable(answer):
             return self.wrong(f"It is a {type(answer).__name__}, expected a function: hand in its name, without brackets.")
-        found, name = {}, getattr(answer, "__name__", "the function")
+        found, overflows, name = {}, [], getattr(answer, "__name__", "the function")
         for label, probe in self.probes.items():
             arguments = probe(np.random.default_rng(0))
             given = copy.deepcopy(arguments)
             try:
-                value = answer(*given)
+                with warnings.catch_warnings(record=True) as raised_warnings:
+                    warnings.simplefilter("always", RuntimeWarning)
+                    value = answer(*given)
+                overflows += [label] * any("overflow" in str(warning.message) for warning in raised_warnings)
             except Exception as error:
                 return self.wrong(f"It fails for {label}: {raised(error, answer)}{_counted(answer, arguments)}")
             if value is None:
@@ -105,7 +109,7 @@ class Formula(Exercise):
             if complaint:
                 return self.wrong(complaint)
             found[label] = parts, truths
-        return self._compared(answer, found)
+        return self._compared(answer, found, overflows)
 
     def _parts(self, value, truth):
         """What was returned and what is right, as name -> array, and what is wrong with the kind of it, in a sentence."""
@@ -123,11 +127,12 @@ class Formula(Exercise):
                 return {}, {}, complaint
         return parts, dict(zip(names, map(np.asarray, truth))), ""
 
-    def _compared(self, answer, found):
+    def _compared(self, answer, found, overflows):
         good = {(label, name): _close(parts[name], truths[name], self.tolerance)
                 for label, (parts, truths) in found.items() for name in parts}
         if all(good.values()):
-            return self.right()
+            return self.right(f"(On the way to it a number overflowed, for {' and '.join(overflows)}. This time the result is right "
+                              f"all the same; a form that never overflows is safer.)" if overflows else "")
         for slip in self.slips:
             if all(_close(parts[name], np.asarray(theirs), self.tolerance) for label, (parts, _) in found.items()
                    for name, theirs in zip(parts, self._slipped(slip, label))):

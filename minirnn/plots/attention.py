@@ -70,6 +70,9 @@ def _heat(fig, axes, values, title):
 def weights_figure(panels):
     """How much every past value counts at every step: a row for each step, which adds up to 1.
 
+    Colours go by the square root of the weight, so that small ones can be told apart, and the brightest stands for the largest
+    weight after step 1 and for all above it (the first average is its only value, with the weight 1).
+
     Args:
         panels: title -> (T, T) weights, row t and column j: how much the value of step j counts in the average of step t.
     """
@@ -77,10 +80,12 @@ def weights_figure(panels):
     fig = figure(0.9 + 3.3 * len(panels), 4.1)
     axes_of = fig.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     largest = max(np.max(np.where(np.arange(len(p)) > 0, p.T, 0)) for p in map(np.asarray, panels.values()))
+    largest = min(1, float(largest))                            # after step 1, where it is always 1
     for axes, (title, weights) in zip(axes_of, panels.items()):
         hidden = np.ma.masked_where(np.triu(np.ones_like(weights), 1) > 0, weights)
-        image = axes.imshow(hidden, cmap="cividis", norm=PowerNorm(0.5, 0, min(1, largest)), interpolation="nearest",
+        image = axes.imshow(hidden, cmap="cividis", norm=PowerNorm(0.5, 0, largest), interpolation="nearest",
                             extent=(0.5, len(weights) + 0.5, len(weights) + 0.5, 0.5))
         tidy(axes, title, "value of step j", "average of step t" if axes is axes_of[0] else None)
-    fig.colorbar(image, ax=list(axes_of), pad=0.01, fraction=0.03, label="weight")
+    fig.colorbar(image, ax=list(axes_of), pad=0.01, fraction=0.03, extend="max" if largest < 1 else "neither",
+                 label="weight (colours by its square root)")
     return fig

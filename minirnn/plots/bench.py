@@ -45,6 +45,7 @@ def long_figure(runs):
     fig.suptitle("100,000 steps: time and memory, with all steps kept and in segments of √T steps", fontsize=12.5, x=0.01,
                  ha="left", weight="bold")
     time_axes, memory_axes = fig.subplots(1, 2)
+    labels = {time_axes: [], memory_axes: []}
     for name in dict.fromkeys(run["cell"] for run in runs):
         for in_segments in (False, True):
             line = [run for run in runs if run["cell"] == name and (run["segment"] is not None) == in_segments]
@@ -60,8 +61,10 @@ def long_figure(runs):
             for axes, value, words in ((time_axes, last["forward"] + last["backward"], "{:.1f} s"),
                                        (memory_axes, (last["resident_bytes"] or np.nan) / 1e6, "{:.0f} MB")):
                 if np.isfinite(value):
-                    axes.annotate(words.format(value), (last["T"], value), (9, -8 if in_segments else 2),
-                                  textcoords="offset points", fontsize=9, color=cell_style(name)["color"])
+                    labels[axes].append((value, last["T"], words.format(value), cell_style(name)["color"]))
+    for axes, found in labels.items():
+        for k, (value, T, words, colour) in enumerate(sorted(found)):           # of two that are close, the larger stands above
+            axes.annotate(words, (T, value), (9, 2 if k % 2 else -8), textcoords="offset points", fontsize=9, color=colour)
     by_length = {run["T"]: run for run in runs}
     lengths = sorted(by_length)
     if any(run["idle_bytes"] for run in runs):

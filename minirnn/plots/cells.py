@@ -102,7 +102,7 @@ def _node(axes, node, place, size):
         if node.name:
             axes.text(x, y + 0.19, _symbol(node.label), fontsize=9.5, gid=f"function-{node.key}", **text)
         return
-    size = 14 if len(node.label) < 3 else 9.5 if len(node.label) < 6 else 8
+    size = 14 if len(node.label) < 2 else 12 if len(node.label) < 3 else 9.5 if len(node.label) < 6 else 8
     label = _symbol(node.label) if node.kind == "operation" else pretty(node.label)
     axes.text(x, y, label, fontsize=size, gid=f"label-{node.key}", linespacing=0.95, **text)
     if node.name:
@@ -111,7 +111,7 @@ def _node(axes, node, place, size):
 
 
 def _symbol(label):
-    return "\n".join({"⊙": r"$\odot$", "+": "$+$", "σ": r"$\sigma$", "Σ": r"$\Sigma$", "1−": "$1-$", "−": "$-$",
+    return "\n".join({"⊙": r"$\odot$", "+": "$+$", "σ": r"$\sigma$", "Σ": r"$\Sigma$", "1−": "$1{-}$", "−": "$-$",
                       "÷": r"$\div$", "e^x": "$e^x$",
                       "log σ": r"log $\sigma$", "Σe": r"$\Sigma e$"}.get(part, part) for part in label.split("\n"))
 
@@ -207,16 +207,18 @@ def unrolled_figure(data):
 
     Args:
         data: a dict of `title`, `name`, `unit`, `states` (names), `values` and `gradients` (T, H), `back` (T, the mean size of
-            the gradient that goes from step t to the one before), `loss` (T, that which the loss sends to step t).
+            the gradient that goes from step t to the one before), `loss` (T, that which the loss sends to step t), `cell` (its
+            name) and `first_step` (the number of the first step).
     """
     values, gradients = np.asarray(data["values"]), np.asarray(data["gradients"])
     n_steps = len(values)
     width = float(np.clip(1.0 * n_steps + 1.6, 7.0, 13.0))
     fig = figure(width, 6.4)
+    fig.get_layout_engine().set(h_pad=0.1, w_pad=0.1)          # inches; less cuts the titles at the edge
     fig.suptitle(data["title"], fontsize=12, weight="bold", x=0.01, ha="left", color=INK)
     network, above, below = fig.subplots(3, 1, sharex=True, height_ratios=[1.25, 1, 1])
-    _network(network, data, n_steps)
-    steps = np.arange(n_steps)
+    steps = data["first_step"] + np.arange(n_steps)
+    _network(network, data, steps)
     symbol = pretty(data["name"])
     marker = "o" if n_steps <= 40 else None
     for axes, array, colour, label in ((above, values, ROLES["value"], f"{symbol}"),
@@ -226,23 +228,24 @@ def unrolled_figure(data):
         axes.plot(steps, array[:, data["unit"]], color=colour, linewidth=2.2, marker=marker, markersize=4.5)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_ylabel(label)
-    if np.isfinite(np.where(gradients == 0, np.nan, gradients)).any():
+    sizes = np.abs(gradients[gradients != 0])
+    if sizes.size and sizes.max() > 20 * sizes.min():
         below.set_yscale("log")
     above.set_title(f"{symbol} at every step: unit {data['unit']} (thick), the other units (thin)", loc="left", fontsize=10)
     below.set_title(f"the gradient of the loss with respect to {symbol}, read from right to left", loc="left", fontsize=10)
     below.set_xlabel("step t")
-    below.set_xlim(-0.75, n_steps - 0.25)
+    below.set_xlim(steps[0] - 0.75, steps[-1] + 0.75)
     if n_steps <= 20:
         below.set_xticks(steps)
     return fig
 
 
-def _network(axes, data, n_steps):
+def _network(axes, data, steps):
     """The row of cells, with the state between them and the gradient that comes back."""
     from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
     axes.axis("off")
     axes.set_ylim(-1.15, 1.35)
-    few = n_steps <= 16
+    few, name = len(steps) <= 16, data["cell"].replace("-", "-\n")
     back, loss = np.asarray(data["back"], float), np.asarray(data["loss"], float)
     top = max(back.max(), loss.max(), 1e-300)
 
@@ -254,22 +257,22 @@ def _network(axes, data, n_steps):
                                        alpha=1 if size is None else 0.35 + 0.65 * share,
                                        linestyle="-" if size is None or size > 0 else (0, (1, 2))))
 
-    for t in range(n_steps):
+    for k, t in enumerate(steps):
         axes.add_patch(FancyBboxPatch((t - 0.26, -0.3), 0.52, 0.6, boxstyle="round,pad=0,rounding_size=0.06", facecolor=_tint(
             ROLES["gate"]), edgecolor=ROLES["gate"], linewidth=1.2))
         if few:
-            axes.text(t, 0, data["cell"], ha="center", va="center", fontsize=min(9, 52 / max(len(data["cell"]), 1)),
+            axes.text(t, 0, name, ha="center", va="center", fontsize=min(9, 52 / max(map(len, name.split("\n")))), linespacing=1,
                       color=ROLES["gate"])
             axes.text(t, -1.02, f"$x_{{{t}}}$", ha="center", va="center", fontsize=11, color=ROLES["input"])
         arrow((t, -0.85), (t, -0.31))
-        if loss[t] > 0:
-            arrow((t, 1.0), (t, 0.31), loss[t])
+        if loss[k] > 0:
+            arrow((t, 1.0), (t, 0.31), loss[k])
             if few:
                 axes.text(t, 1.14, "loss", ha="center", va="center", fontsize=8.5, color=ROLES["gradient"])
-        if t + 1 < n_steps:
+        if t < steps[-1]:
             arrow((t + 0.27, 0.12), (t + 0.73, 0.12))
-            arrow((t + 0.73, -0.12), (t + 0.27, -0.12), back[t + 1])
-            if few and t == 0:
+            arrow((t + 0.73, -0.12), (t + 0.27, -0.12), back[k + 1])
+            if few and k == 0:
                 axes.text(t + 0.5, 0.34, ", ".join(map(pretty, data["states"])), ha="center", va="center", fontsize=9,
                           color=ROLES["state"])
     axes.set_title("the state goes to the right, the gradient comes back (the thicker, the larger)", loc="left", fontsize=10)

@@ -8,6 +8,8 @@ from .style import FAINT, INK, cell_style, figure, line_style, tidy
 def curves_figure(curves, *, title="", metric="loss", criterion=None, trivial=None, reference=None):
     """Learning curves of several cells: the median over seeds, and a band from the least to the largest.
 
+    Each curve is a running mean over a sixtieth of the longest; a seed that has ended keeps its last value.
+
     Args:
         curves: cell -> a list of curves, one per seed; each a dict with "step" and the metric, as `read_curve` gives.
         title: what was learned.
@@ -19,8 +21,9 @@ def curves_figure(curves, *, title="", metric="loss", criterion=None, trivial=No
     fig = figure(7.8, 4.4)
     axes = fig.subplots()
     least, largest = np.inf, 0.0
+    width = max(1, round(max(seed["step"][-1] for seeds in curves.values() for seed in seeds) / 60))
     for cell, seeds in curves.items():
-        steps, values = common_steps(seeds, metric)
+        steps, values = common_steps(seeds, metric, width)
         low, middle, high = (np.array(line) for line in zip(*map(low_middle_high, values.T)))
         style = cell_style(cell)
         axes.fill_between(steps, low, high, color=style["color"], alpha=0.18, linewidth=0)
@@ -32,21 +35,27 @@ def curves_figure(curves, *, title="", metric="loss", criterion=None, trivial=No
     for level, words in ((trivial, "guessing"), (criterion, "solved")):
         if level is not None:
             axes.axhline(level, color=FAINT if words != "solved" else INK, linewidth=0.9, linestyle="--")
-            axes.annotate(words, (0, level), xycoords=("axes fraction", "data"), xytext=(4, 3), textcoords="offset points",
-                          fontsize=8.5, color="#555555")
+            axes.annotate(words, (1, level), xycoords=("axes fraction", "data"), xytext=(-4, 3), textcoords="offset points",
+                          fontsize=8.5, color="#555555", ha="right")
     if least > 0 and largest > 20 * least and metric == "loss":
         axes.set_yscale("log")
     several = max(map(len, curves.values())) > 1
-    tidy(axes, title, "training step (batches learned from)", metric + (" (median and range over seeds)" if several else ""))
+    how = [f"mean over {width} steps"] * (width > 1) + ["median and range over seeds"] * several
+    tidy(axes, title, "training step (batches learned from)", metric + (f"\n({'; '.join(how)})" if how else ""))
     axes.legend(frameon=False, fontsize=9)
     return fig
 
 
-def common_steps(seeds, metric):
-    """(n,) steps and (seeds, n) values of several curves at the same steps; NaN where a curve has ended."""
-    last = max(curve["step"][-1] for curve in seeds)
-    steps = np.unique(np.linspace(1, last, 200).round())
-    return steps, np.array([np.interp(steps, curve["step"], curve[metric], right=np.nan) for curve in seeds])
+def common_steps(seeds, metric, width=1):
+    """(n,) steps and (seeds, n) values of several curves at the same steps, each a running mean over `width` of its points."""
+    steps = np.unique(np.linspace(1, max(curve["step"][-1] for curve in seeds), 200).round())
+    return steps, np.array([np.interp(steps, curve["step"], _smoothed(curve[metric], width)) for curve in seeds])
+
+
+def _smoothed(values, width):
+    """Running means over `width` values; over fewer at the ends."""
+    window = np.ones(min(width, len(values)))
+    return np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same")
 
 
 def low_middle_high(values):

@@ -2,6 +2,7 @@
 
 import html
 import inspect
+import re
 import textwrap
 
 import numpy as np
@@ -12,37 +13,42 @@ BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 
 
 class Beside:
-    """Equations and lines of code in two columns: what `beside` returns."""
+    """Equations and lines of code in two columns, and what names in the code mean: what `beside` returns."""
 
-    def __init__(self, title, rows):
-        self.title, self.rows = title, rows
+    def __init__(self, title, rows, names):
+        self.title, self.rows, self.names = title, rows, names
 
     def __repr__(self):
         width = max(len(equation) for equation, _ in self.rows)
         lines = [f"{equation:<{width}}   {code}" for equation, code in self.rows]
-        return "\n".join([f"{'':<{width}}   # {self.title}", *(line.rstrip() for line in lines)])
+        meanings = [f"{name}: {words}" for name, words in self.names.items()]
+        return "\n".join([f"{'':<{width}}   # {self.title}", *(line.rstrip() for line in lines), *meanings])
 
     def _repr_html_(self):
         left = "style='text-align: left; padding-right: 2em'"
         rows = "".join(f"<tr><td {left}>{html.escape(equation)}</td><td {left}><code>{html.escape(code)}</code></td></tr>"
                        for equation, code in self.rows)
+        meanings = "".join(f"<li><code>{html.escape(name)}</code>: {html.escape(words)}</li>"
+                           for name, words in self.names.items())
         return (f"<table style='font-size: 100%'><thead><tr><th {left}>on paper</th><th {left}>{html.escape(self.title)}</th>"
-                f"</tr></thead><tbody>{rows}</tbody></table>")
+                f"</tr></thead><tbody>{rows}</tbody></table>" + f"<ul>{meanings}</ul>" * bool(meanings))
 
 
-def beside(function, equations):
+def beside(function, equations, names=None):
     """Equations beside the lines of the library that compute them, which are taken from the source as it is.
 
     Args:
         function: a function, method, class or module.
         equations: a list of pairs: an equation, and how its line begins in the source (or a part of the line that no other
             line has).
+        names: name in those lines -> what it is, written below them.
 
     Returns:
         A `Beside`: two columns, as text and as HTML.
 
     Raises:
-        ValueError: no line of the source, or more than one, has that part; so a notebook cannot show what is not there.
+        ValueError: no line of the source, or more than one, has that part, or a name is in none of the lines shown; so a
+            notebook cannot show what is not there.
     """
     source = [line.strip() for line in textwrap.dedent(inspect.getsource(function)).splitlines()]
     module, name = getattr(function, "__module__", function.__name__), getattr(function, "__qualname__", "")
@@ -52,8 +58,11 @@ def beside(function, equations):
         if len(found) != 1:
             raise ValueError(f"{len(found)} lines of {name or module} have {part!r}, expected one")
         rows.append((equation, found[0]))
+    for word in names or {}:
+        if not any(re.search(rf"(?<![\w.]){re.escape(word)}(?!\w)", line) for _, line in rows):
+            raise ValueError(f"names has {word!r}, which none of the lines shown has")
     place = f"{module.removeprefix('minirnn.').replace('.', '/')}.py"
-    return Beside(f"{place}, {name}" if name else place, rows)
+    return Beside(f"{place}, {name}" if name else place, rows, dict(names or {}))
 
 
 def firmness_figure(scales, states, slopes, guess=None):
@@ -66,6 +75,9 @@ def firmness_figure(scales, states, slopes, guess=None):
     """
     fig = figure(9, 3.4)
     answers, passes = fig.subplots(1, 2)
+    for axes in (answers, passes):
+        axes.grid(color="#dddddd", linewidth=0.7)
+        axes.set_axisbelow(True)
     for i, (colour, style) in enumerate(((BLUE, "-"), (ORANGE, "--"))):
         answers.plot(scales, states[:, i], color=colour, linestyle=style, linewidth=2, label=f"unit {i + 1}")
         passes.plot(scales, slopes[:, i], color=colour, linestyle=style, linewidth=2, label=f"unit {i + 1}")
@@ -75,8 +87,8 @@ def firmness_figure(scales, states, slopes, guess=None):
     answers.set_ylim(0, 1.05)
     answers.legend(frameon=False, loc="lower right")
     passes.legend(frameon=False, loc="lower left")
-    tidy(answers, "What the unit answers", "all parameters times", "h'")
-    tidy(passes, "What share of a gradient passes it", "all parameters times", "slope 1 − h'² (logarithmic)")
+    tidy(answers, "What the unit answers", "factor on all parameters", "new state h'")
+    tidy(passes, "What share of a gradient passes it", "factor on all parameters", "slope 1 − h'² (logarithmic)")
     return fig
 
 
@@ -94,16 +106,19 @@ def distance_figure(panels, guess=None):
         for radius, norms in curves.items():
             colour, style, marker = looks.get(radius, (GREEN, ":", "D"))
             k = np.arange(len(norms))
-            axes.plot(k, radius**k.astype(float), color=colour, linewidth=0.8, alpha=0.6)
+            axes.plot(k, radius**k.astype(float), color=colour, linewidth=0.9, alpha=0.7)
+            if axes is axes_of[-1]:
+                axes.annotate(f"${radius:g}^k$", (k[-1], radius**float(k[-1])), (5, 0), textcoords="offset points",
+                              va="center", fontsize=10, color=colour, annotation_clip=False)
             axes.plot(k, norms, color=colour, linestyle=style, linewidth=2, marker=marker, markevery=10, markersize=5,
                       label=f"spectral radius {radius:g}")
         axes.axhline(1, color=FAINT, linewidth=0.6)
         axes.set_yscale("log")
-        tidy(axes, title, "steps back in time", "norm of the gradient" if axes is axes_of[0] else None)
+        tidy(axes, title, "steps back in time, k", "norm of the gradient" if axes is axes_of[0] else None)
     if guess:
         label, norm = guess
         axes_of[-1].plot(k[-1], norm, "k*", markersize=11, clip_on=False, label=label)
-    axes_of[-1].plot([], [], color=FAINT, linewidth=0.8, label="thin: the spectral radius alone")
+    axes_of[-1].plot([], [], color=FAINT, linewidth=0.9, label="thin: what R alone would do")
     axes_of[-1].legend(frameon=False, fontsize=9, loc="lower left")
     return fig
 
@@ -120,15 +135,14 @@ def singular_values_figure(own, products):
     units = np.arange(1, len(own) + 1)
     left.plot(units, own, color=INK, marker="o", markersize=3, linewidth=1)
     left.axhline(1, color=FAINT, linewidth=0.8)
-    left.set_ylim(0, None)
+    left.set_ylim(-0.03 * own[0], None)
     shades = [BLUE, GREEN, "#E69F00", ORANGE, "#CC79A7"]
     for (k, values), colour, marker in zip(products.items(), shades, "os^Dv"):
         right.plot(units, values, color=colour, marker=marker, markevery=7, markersize=5, linewidth=1.4,
                    label=f"{k} step{'s' * (k > 1)}")
     right.axhline(1, color=FAINT, linewidth=0.8)
     right.set_yscale("log")
-    right.set_ylim(1e-20, 10)
-    right.legend(frameon=False, fontsize=9, loc="lower left", title="product over")
+    right.legend(frameon=False, fontsize=9, loc="lower left", title="product over", bbox_to_anchor=(0, 0.05))
     tidy(left, "Singular values of R", "number, from the largest", "factor on a direction")
     tidy(right, "Singular values of the product of Jacobians", "number, from the largest", "factor (logarithmic)")
     return fig
@@ -146,11 +160,17 @@ def delay_line_figure(norms, largest):
     k = np.arange(len(norms))
     alive = norms > 0
     axes.plot(k[alive], norms[alive], color=BLUE, marker="o", linewidth=2, label="norm of the gradient")
-    floor = np.full((~alive).sum(), norms[alive].min() / 2)
-    axes.plot(k[~alive], floor, "x", color=ORANGE, markersize=8, mew=2, label="exactly 0")
+    zero = norms[alive].min() / 4                               # a logarithmic axis has no place for 0: one below a break
+    axes.plot(k[~alive], np.full((~alive).sum(), zero), "x", color=ORANGE, markersize=8, mew=2, label="exactly 0")
+    axes.axhline(2 * zero, color=FAINT, linewidth=0.9, linestyle=(0, (1, 2)))
+    axes.text(0.02, 2 * zero, "the axis is broken here", fontsize=8.5, color=INK, va="bottom",
+              transform=axes.get_yaxis_transform())
     axes.plot(k[alive], largest**k[alive].astype(float), color=FAINT, linewidth=1, linestyle="--",
               label="largest singular value, to the power k")
     axes.set_yscale("log")
+    ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if norms[alive].min() <= tick <= 1.2 * norms.max()]
+    axes.set_yticks([zero, *ticks], ["0", *(f"{tick:g}" for tick in ticks)])
+    axes.minorticks_off()
     axes.legend(frameon=False, fontsize=9)
     tidy(axes, "All eigenvalues of R are 0", "steps back in time, k", "norm (logarithmic)")
     return fig

@@ -9,12 +9,13 @@ LOOKS = (("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"
          ("#E69F00", (0, (3, 1, 1, 1))))
 
 
-def courses_figure(panels, *, ylabel="loss", guessing=None, width=None, log=True, looks=None):
+def courses_figure(panels, *, ylabel="loss", guessing=None, solved=None, width=None, log=True, looks=None):
     """The loss of several networks against the training step, one panel for each task or question.
 
     Args:
         panels: title -> {label: losses}.
         guessing: title -> the loss of guessing, drawn as a thin line; none without it.
+        solved: title -> the loss below which the task counts as solved, drawn as a dotted line; none without it.
         width: how many batches each point is a mean of; a fortieth of the longest course without it.
         log: whether the losses are drawn on a logarithmic axis.
         looks: label -> a dict of colour and linestyle for matplotlib. Without it labels that begin with a cell's name take
@@ -28,11 +29,13 @@ def courses_figure(panels, *, ylabel="loss", guessing=None, width=None, log=True
             axes.plot(*running_mean(losses, window), linewidth=2, label=label, **_look(label, number, looks))
         if guessing and title in guessing:
             axes.axhline(guessing[title], color=FAINT, linewidth=0.9, label="guessing", zorder=1)
+        if solved and title in solved:
+            axes.axhline(solved[title], color=INK, linewidth=0.9, linestyle=(0, (1, 2)), label="solved below", zorder=1)
         if log:
             axes.set_yscale("log")
         tidy(axes, title, "training step", f"{ylabel} (mean over {window} batches)" if axes is axes_of[0] else None)
     entries = {label: handle for axes in axes_of for handle, label in zip(*axes.get_legend_handles_labels())}
-    fig.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(len(entries), 5), frameon=False,
+    fig.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=len(entries) if len(entries) < 6 else (len(entries) + 1) // 2, frameon=False,
                fontsize=9)
     return fig
 

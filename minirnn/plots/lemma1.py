@@ -67,11 +67,11 @@ def attention_panel(axes, unit, growth):
     axes.axvline(last, ymax=0.6, color=FAINT, linewidth=0.8)
     axes.text(1, top * 1.03, "the largest logit it can reach", ha="left", va="bottom", fontsize=8.5, color="#555555")
     axes.plot(t, unit["required"], color=INK, linestyle="--", linewidth=1.4,
-              label=f"required by Lemma 1: ×{growth['exact']:.3f} a step")
+              label=f"what Lemma 1 requires, exactly: ×{growth['exact']:.3f} a step")
     axes.plot(t[lead:], published, color=INK, linestyle=":", linewidth=1.6,
-              label=f"the published lower bound: ×{growth['bound']:.3f}")
+              label=f"the paper's weaker lower bound: ×{growth['bound']:.3f} a step")
     axes.plot(t, unit["logits"], **line_style("rwa"), linewidth=2.6, label="paid by an RWA unit set by hand")
-    axes.set_ylim(-top / 20, top * 2.15)
+    axes.set_ylim(-top / 20, top * 2.4)
     axes.set_xlim(0, t[-1] + 1)
     axes.legend(loc="upper left", frameon=False, fontsize=9, handlelength=2.6)
     tidy(axes, f"To hold h = ±{unit['c']:g} with |z| ≤ {unit['z_max']:g}, attention must grow …", "step t",
@@ -104,10 +104,10 @@ def fitted_panels(panels, fitted):
     tidy(output, f"A unit that learned to say ±{c:g} (shaded: not in the loss)", "step t", "output h of the unit")
     measured = fitted["logits"][first - 1:]
     attention.plot(t[first - 1:], fitted["required"], color=INK, linestyle="--",
-                   label=f"required by Lemma 1, given its values z: ×{fitted['exact']:.4f} a step")
+                   label=f"what Lemma 1 requires, exactly, for its values z: ×{fitted['exact']:.4f} a step")
     attention.plot(t[first - 1:], np.log(fitted["bound"]) * np.arange(len(measured)), color=INK, linestyle=":",
-                   label=f"the published lower bound: ×{fitted['bound']:.4f}")
+                   label=f"the paper's weaker lower bound: ×{fitted['bound']:.4f} a step")
     attention.plot(t[first - 1:], measured, color=cell_style("rwa")["color"], linestyle="none", marker="o", markersize=4,
-                   label=f"paid by the unit: ×{fitted['measured']:.4f}")
+                   label=f"paid by the unit: ×{fitted['measured']:.4f} a step")
     attention.legend(loc="upper left", frameon=False, fontsize=9)
     tidy(attention, "Its attention, on a logarithmic scale", "step t", f"logit (step {first} = 0)")

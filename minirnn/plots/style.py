@@ -13,8 +13,9 @@ import numpy as np
 
 from ..files import replacing
 
-STYLES = {                      # family of cells -> colour, line, marker
+STYLES = {                      # how names of cells begin -> colour, line, marker; the first that fits
     "rwa": ("#D55E00", "-", "o"),
+    "rda-sigmoid": ("#004D38", (0, (6, 1, 1, 1)), "X"),
     "rda": ("#009E73", "--", "s"),
     "lstm": ("#0072B2", "-.", "^"),
     "gru": ("#CC79A7", ":", "D"),
@@ -32,7 +33,8 @@ INK, FAINT = "#333333", "#999999"           # lines from theory; lines for orien
 def cell_style(name):
     """How a cell is drawn in every figure: a dict of `color`, `linestyle` and `marker` for matplotlib.
 
-    Variants share the style of their family (`lstm-np` that of `lstm`); unknown names get grey.
+    Variants share the style of their family (`lstm-np` that of `lstm`), but for `rda-sigmoid-id`, which often stands beside
+    `rda-exp-tanh`. Unknown names get grey.
     """
     family = next((family for family in STYLES if str(name).startswith(family)), None)
     return dict(zip(("color", "linestyle", "marker"), STYLES.get(family, OTHER)))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..description import summary
-from ..tasks.showing import shown
+from ..tasks.showing import samples
 from .style import FAINT, INK, figure, tidy
 
 INPUT, TARGET = "#D0D0D0", "#F0E442"        # what is filled; the yellow of Okabe & Ito, which stands for no cell
@@ -19,7 +19,7 @@ def task_figure(task, seed=0, n=3):
         seed: of the sequences.
         n: how many at most, as different in their answers as may be.
     """
-    found = shown(task, seed, n)
+    found = samples(task, seed, n)
     pictures = found[0].picture is not None
     height = max(0.75 + 0.36 * _height(found[0]), 1.5 if pictures else 0)
     fig = figure(9.5, 0.6 + len(found) * height)

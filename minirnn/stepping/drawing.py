@@ -122,7 +122,7 @@ def _largest(picture, edges):
                                    for edge in first) + "."
 
 
-def draw_unrolled(cell, xs, name="h", *, unit=0, example=0, state=None, loss="last", dhs=None):
+def draw_unrolled(cell, xs, name="h", *, unit=0, example=0, state=None, loss="last", dhs=None, first_step=0):
     """The network unrolled through time, with one of its values and that value's gradient at every step.
 
     Args:
@@ -130,6 +130,7 @@ def draw_unrolled(cell, xs, name="h", *, unit=0, example=0, state=None, loss="la
         name: what to follow: a state or a value that the step-through shows, such as "c'" or "f" ("c" is taken as "c'").
         unit, example: which to draw thick, and of which column of the batch.
         state, loss, dhs: as in `step_through`; the loss is here that of the last step, unless it is said otherwise.
+        first_step: what the first step is called: 0, as Python counts, or 1, as formulas do.
 
     Returns:
         A `Drawing`.
@@ -139,6 +140,7 @@ def draw_unrolled(cell, xs, name="h", *, unit=0, example=0, state=None, loss="la
     """
     if not isinstance(cell, Cell):
         raise TypeError(f"cell is a {type(cell).__name__}, expected a Cell")
+    checks.choice("first_step", first_step, (0, 1))
     first = step_through(cell, xs, t=0, unit=unit, example=example, state=state, loss=loss, dhs=dhs)
     passage, names = first.passage, cell.state_names
     shape = (passage.n_units, 1)
@@ -153,19 +155,16 @@ def draw_unrolled(cell, xs, name="h", *, unit=0, example=0, state=None, loss="la
         gradients.append(gradient.of(value)[:, 0])
         back.append(float(np.mean([np.abs(gradient.of(v)).mean() for v in graph.named if v.role == "state"] or [0.0])))
     reaching = np.abs(passage.reaching_h[:, :, example]).mean(axis=1)
-    title = f"{_title(cell)} over {passage.n_steps} steps: {wanted} and its gradient"
+    duration = f"{passage.n_steps} step{'s' * (passage.n_steps > 1)}"
+    title = f"{_title(cell)} over {duration}: {wanted} and its gradient"
     sizes = np.abs(np.array(gradients)).mean(axis=1)
-    alt = (f"The {_title(cell)} unrolled over {passage.n_steps} steps. Above, a row of cells: the state "
-           f"({', '.join(names)}) goes from "
-           f"each to the next, the gradient comes back. Middle: {wanted} of unit {unit} goes from {values[0][unit]:.2g} at "
-           f"step 0 to "
-           f"{values[-1][unit]:.2g} at the last. Below: the size of its gradient, averaged over the units, is "
-           f"{sizes[-1]:.2g} at the "
-           f"last step and {sizes[0]:.2g} at the first.")
+    alt = (f"The {_title(cell)} unrolled over {duration}. Above, a row of cells: the state ({', '.join(names)}) goes from each to "
+           f"the next, the gradient comes back. Middle: {wanted} of unit {unit} goes from {values[0][unit]:.2g} at step "
+           f"{first_step} to {values[-1][unit]:.2g} at the last. Below: the size of its gradient, averaged over the units, is "
+           f"{sizes[-1]:.2g} at the last step and {sizes[0]:.2g} at the first.")
     from ..plots.cells import unrolled_figure
     data = {"title": title, "name": wanted, "unit": unit, "states": names, "values": values, "gradients": gradients,
-            "back": back,
-            "loss": reaching, "cell": _title(cell)}
+            "back": back, "loss": reaching, "cell": _title(cell), "first_step": first_step}
     return Drawing(unrolled_figure(data), alt)
 
 

@@ -19,7 +19,7 @@ OPTION_OF = {"f_a": "attention", "f_h": "hidden", "f_o": "squashed_output"}
 NAMED = {"identity": None, "sigmoid": "σ", "exp": "exp"}
 
 
-def shown(name):
+def symbol_of(name):
     """A name as it is written in an equation: W_gamma is W_γ."""
     if name in SYMBOLS:
         return SYMBOLS[name]
@@ -90,8 +90,8 @@ class Reader:
         if name + "'" in self.definitions and name in self.cell.state_names and not behind_matrix and \
                 name in self.cell.equations:
             name += "'"
-        if shown(name) in self.given and name not in self.definitions:
-            return self.given[shown(name)]
+        if symbol_of(name) in self.given and name not in self.definitions:
+            return self.given[symbol_of(name)]
         if name not in self.values:
             if name not in self.definitions:
                 raise KeyError(f"the equations of {type(self.cell).__name__} use {name!r}, which they do not define")
@@ -102,7 +102,7 @@ class Reader:
                 value = leaf("", np.full(self.given["h"].shape, float(value.array)), "fixed")
             if value.name:                                      # another name for what has one already
                 value = Value("select", (value,), value.array, _all_of(value))
-            value.name = shown(name)
+            value.name = symbol_of(name)
             self.values[name] = value
         return self.values[name]
 
@@ -185,7 +185,7 @@ def graph_of_equations(cell, x, old):
         KeyError, ValueError: an equation cannot be read.
     """
     found = definitions(cell)
-    given = {shown(name): leaf(shown(name), a, "parameter") for name, a in cell.params.items()}
+    given = {symbol_of(name): leaf(symbol_of(name), a, "parameter") for name, a in cell.params.items()}
     given |= {name: leaf(name, a, "state") for name, a in zip(cell.state_names, old)}
     given["x"] = leaf("x", x, "x")
     reader = Reader(cell, given, found)

@@ -223,7 +223,7 @@ class Graph:
         return next(value for value in self.named if value.name == name)
 
     def backward(self, seeds):
-        """Reverse mode: `Gradients` of every value, from those that arrive at the ends (name -> array)."""
+        """Reverse mode: `Backflow` of every value, from those that arrive at the ends (name -> array)."""
         totals = {id(value): np.zeros(value.shape) for value in self.values}
         flows = {}
         for name, seed in seeds.items():
@@ -232,10 +232,10 @@ class Graph:
             for k, arg in enumerate(value.args):
                 flows[id(value), k] = value.flow(k, totals[id(value)])
                 totals[id(arg)] = totals[id(arg)] + flows[id(value), k]
-        return Gradients(totals, flows, seeds)
+        return Backflow(totals, flows, seeds)
 
 
-class Gradients(NamedTuple):
+class Backflow(NamedTuple):
     """Of one graph: id(value) -> gradient; (id(user), k) -> what flows along that edge; what arrived at the ends."""
 
     totals: dict

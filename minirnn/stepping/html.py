@@ -12,10 +12,12 @@ import re
 
 from ..files import replacing
 from .text import agreement, joined, symbols_of, title
-from .words import Number, written
+from .words import Digits, written
 
 PLAIN, GUARDED, COUNT = "\x01", "\x02", "\x03"          # marks for: a number, one in brackets if negative, a whole number
+UNFOLDED = 2, 3                                         # so many products, of so many terms each, are shown without being asked
 MOST_PAGES = 2000                                       # in one file: some megabytes
+LEFT = 'style="text-align:left;vertical-align:top"'      # in the tags: a notebook that is not trusted drops the style sheet
 NAME = re.compile(r"[A-Za-zγσ][A-Za-z0-9γσ_₁]*'?")
 
 STYLE = """
@@ -29,7 +31,7 @@ padding:.4em .7em;background:#fff;white-space:normal}
 .mr-step td.mr-back{border-left:2px solid #eee}
 .mr-step .mr-m{font-family:"STIX Two Text","Cambria Math",Cambria,"DejaVu Serif",Georgia,serif;
 font-variant-numeric:tabular-nums;padding-left:1.2em;text-indent:-1.2em;overflow-wrap:anywhere}
-.mr-step .mr-m+.mr-m{margin-top:.1em}.mr-step .mr-total{font-weight:700}
+.mr-step .mr-m+.mr-m{margin-top:.1em}
 .mr-step details{margin:.15em 0 0 1.2em;font-size:.9em;color:#555}.mr-step summary{cursor:pointer}
 .mr-step .mr-terms{border-collapse:collapse;margin:.15em 0 .15em 1.2em;width:calc(100% - 1.2em)}
 .mr-step .mr-terms td{padding:0 .6em 0 0;border:0;vertical-align:top;background:#fff;text-align:left}
@@ -37,9 +39,6 @@ font-variant-numeric:tabular-nums;padding-left:1.2em;text-indent:-1.2em;overflow
 .mr-step .mr-terms td:nth-child(2){width:68px}
 .mr-step .mr-bar{display:inline-block;height:.6em;background:GRADIENT;border-radius:2px;min-width:1px;vertical-align:middle}
 .mr-step .mr-block{margin-bottom:.45em}.mr-step .mr-block:last-child{margin-bottom:0}
-.mr-step .mr-input{color:INPUT}.mr-step .mr-state{color:STATE}.mr-step .mr-gate{color:GATE}.mr-step .mr-value{color:VALUE}
-.mr-step .mr-weight{color:WEIGHT}.mr-step .mr-gradient{color:GRADIENT}
-.mr-step .mr-legend span{margin-right:1em;font-weight:600}
 .mr-step sub{font-size:.75em;line-height:0}
 @media (max-width:720px){.mr-step table.mr-both,.mr-step table.mr-both>tbody,.mr-step table.mr-both>tbody>tr,
 .mr-step table.mr-both>tbody>tr>td{display:block;width:auto}.mr-step table.mr-both>thead{display:none}}
@@ -104,12 +103,9 @@ SCRIPT = """
 
 
 def style():
-    """The style sheet, with the colours that all figures use."""
+    """The style sheet, with the colour that a gradient has in all figures."""
     from ..plots.style import ROLES
-    sheet = STYLE
-    for role, colour in ROLES.items():
-        sheet = sheet.replace(role.upper(), colour)
-    return sheet
+    return STYLE.replace("GRADIENT", ROLES["gradient"])
 
 
 class Page:
@@ -127,7 +123,7 @@ class Page:
             mark, value = match[1], self.numbers[int(match[2])]
             if mark == COUNT:
                 return str(int(value + 0.5))
-            return written([Number(value, mark == GUARDED)])
+            return written([Digits(value, mark == GUARDED)])
 
         return re.sub(f"([{PLAIN}{GUARDED}{COUNT}])([0-9]+);", put, self.template)
 
@@ -147,9 +143,9 @@ class Page:
         def mark(match):
             name = match[0]
             if name in self.roles:
-                return f'<span class="mr-{self.roles[name]}">{_subscript(name)}</span>'
+                return _coloured(self.roles[name], _subscript(name))
             if name[0] == "d" and name[1:] in self.roles:
-                return f'<span class="mr-gradient">d{_subscript(name[1:])}</span>'
+                return _coloured("gradient", f"d{_subscript(name[1:])}")
             return _subscript(name)
         counted = lambda part: re.sub(r"(?<=\[|\s)(\d+)(?=\])", lambda match: self._number(int(match[1]), COUNT), html.escape(
             part, quote=False))
@@ -160,22 +156,20 @@ class Page:
 
     def _page(self):
         step = self.step
-        legend = "".join(f'<span class="mr-{role}">{words}</span>' for role, words in (
+        legend = " · ".join(_coloured(role, f"<b>{words}</b>") for role, words in (
             ("input", "input"), ("state", "state"), ("gate", "gate"), ("value", "other value"), ("weight", "weight"),
             ("gradient", "gradient")))
-        rows = "".join(f'<tr><td class="mr-forward">{left}</td><td class="mr-back">{right}</td></tr>' for left,
-                       right in self._rows())
+        rows = "".join(f'<tr><td class="mr-forward" {LEFT}>{left}</td><td class="mr-back" {LEFT}>{right}</td></tr>'
+                       for left, right in self._rows())
         shares = "".join(f'<div class="mr-m">{self._text(share.name)} = {self._text(share.symbols)} = '
                          f'{self._pieces(share.pieces)}'
                          f'</div>' for share in step.shares)
         count = lambda value: self._number(value, COUNT)
         heading = re.sub(r"(t = |unit |example )(\d+)", lambda match: match[1] + count(int(match[2])), html.escape(title(step)))
         return (f'<h2>{heading}</h2><p>A prime marks what is new: h is the state before this step, h′ after it. dh is '
-                f'the gradient of the loss with respect to h. {html.escape(step.passage.loss)}</p><p '
-                f'class="mr-legend">{legend}</p>'
-                f'<table class="mr-both"><thead><tr><th scope="col">Forward: read down ↓</th><th scope="col">Backward: read '
-                f'up ↑</th>'
-                f'</tr></thead><tbody>{rows}</tbody></table>'
+                f'the gradient of the loss with respect to h. {html.escape(step.passage.loss)}</p>'
+                f'<p>Colours: {legend}</p><table class="mr-both"><thead><tr><th scope="col" {LEFT}>Forward: read down ↓</th>'
+                f'<th scope="col" {LEFT}>Backward: read up ↑</th></tr></thead><tbody>{rows}</tbody></table>'
                 f'<h3>What this step adds to the gradients of the weights, for unit {count(step.unit)}</h3>{shares}'
                 f'<p>{_with_gap(html.escape(agreement(step)), self._number(step.gap[0]))}</p>')
 
@@ -194,7 +188,7 @@ class Page:
             yield left, "".join(self._backward(gradient) for gradient in reversed(gradients))
 
     def _forward(self, line):
-        name, total = self._text(line.name), f'<span class="mr-total">{self._number(line.value)}</span>'
+        name, total = self._text(line.name), f"<b>{self._number(line.value)}</b>"
         if line.role:
             known = {"x": "input", "state": "state before the step", "terms": "W x + b of this step",
                      "fixed": "there is no such gate"}
@@ -210,33 +204,39 @@ class Page:
         lines = "".join(f'<div class="mr-m">{self._text(text)} = {self._pieces(pieces)} = {self._number(value)}</div>'
                         for text, pieces, value in products)
         words = "the product, written out" if len(products) == 1 else "the products, written out"
-        return f"<details><summary>{words}</summary>{lines}</details>"
+        terms = [sum(isinstance(piece, Digits) for piece in pieces) // 2 for _, pieces, _ in products]
+        short = len(products) <= UNFOLDED[0] and max(terms) <= UNFOLDED[1]
+        return f"<details{' open' * short}><summary>{words}</summary>{lines}</details>"
 
     def _backward(self, gradient):
-        name, total = self._text(gradient.name), f'<span class="mr-total">{self._number(gradient.total)}</span>'
+        name, total = self._text(gradient.name), f"<b>{self._number(gradient.total)}</b>"
         if not gradient.terms:
             return f'<div class="mr-block"><div class="mr-m">{name} = {total} &nbsp;(nothing that follows reads it)</div></div>'
-        products = self._products([product for term in gradient.terms for product in term.products])
         if len(gradient.terms) == 1:
             term = gradient.terms[0]
-            numbers = f" = {self._in_numbers(term)}" if len(term.pieces) > 1 else ""
+            numbers = f" = {self._pieces(term.product) or self._in_numbers(term)}" if len(term.pieces) > 1 or term.product else ""
+            products = "" if term.product else self._products(term.products)
             symbols = f" = {self._text(symbols_of(gradient))}" if term.symbols else ""
             return (f'<div class="mr-block"><div class="mr-m">{name}{symbols}{numbers} = {total} '
                     f'&nbsp;{self._text(term.via)}</div>'
                     f'{products}</div>')
+        products = self._products([product for term in gradient.terms for product in term.products])
         outside = [f"[{term.via}]" for term in gradient.terms if not term.symbols]
         symbols = symbols_of(gradient)
         whole = f" = {self._text(joined(outside, symbols))}" if symbols else ""
         if gradient.role in ("x", "terms"):
             added = " + ".join(self._number(term.value, GUARDED if k else PLAIN) for k, term in enumerate(gradient.terms))
             return f'<div class="mr-block"><div class="mr-m">{name}{whole} = {added} = {total}</div>{products}</div>'
-        rows = "".join(f'<tr><td>{self._number(term.value)}</td><td aria-hidden="true"><span class="mr-bar" style="width:'
-                       f'{self._number(56 * min(1.0, abs(term.value) / self.largest), COUNT)}px"></span></td><td class="mr-m">'
-                       f'{self._text(term.via)}{self._from(term)}</td></tr>' for term in gradient.terms)
+        rows = "".join(self._term(term) for term in gradient.terms)
         added = " + ".join(self._number(term.value, GUARDED if k else PLAIN) for k, term in enumerate(gradient.terms))
         return (f'<div class="mr-block"><div class="mr-m">{name}{whole}</div><table '
                 f'class="mr-terms"><tbody>{rows}</tbody></table>'
                 f'<div class="mr-m" style="margin-left:1.2em">{name} = {added} = {total}</div>{products}</div>')
+
+    def _term(self, term):
+        value, width = self._number(term.value), self._number(56 * min(1.0, abs(term.value) / self.largest), COUNT)
+        return (f'<tr><td>{value}</td><td aria-hidden="true"><span class="mr-bar" style="width:{width}px"></span></td>'
+                f'<td class="mr-m" {LEFT}>{self._text(term.via)}{self._from(term)}</td></tr>')
 
     def _from(self, term):
         if not term.symbols:
@@ -251,9 +251,14 @@ class Page:
         return "−" + self._pieces([first._replace(guarded=True), *rest])
 
 
+def _coloured(role, words):
+    from ..plots.style import ROLES
+    return f'<span style="color:{ROLES[role]}">{words}</span>'
+
+
 def _with_gap(text, mark):
     """What is said of the gap, with a mark in place of the number."""
-    return re.sub(r"(is|by) \d\S*e[+-]\d+", lambda match: f"{match[1]} {mark}", text)
+    return re.sub(r"(is|by) (\d\S*e[+-]\d+|0)", lambda match: f"{match[1]} {mark}", text)
 
 
 def _roles(step):

@@ -13,14 +13,13 @@ import numpy as np
 from .. import checks
 from ..cells.cell import Memo
 from ..unrolling import unroll
-from .equations import shown
+from .equations import symbol_of
 from .reading import graph_of
-from .words import ATOM, MATRIX, PRODUCT, Number, Writer, written
+from .words import ATOM, MATRIX, PRODUCT, Digits, Writer, written
 
-LOSSES = {
+LOSS_IN_WORDS = {
     "every": "The loss is the sum of all outputs of all steps: a gradient of 1 reaches each of them, beside what comes back "
-             "from "
-             "later steps.",
+             "from later steps.",
     "last": "The loss is the sum of the last step's outputs: a gradient of 1 reaches each of them, and what reaches earlier "
             "steps has come back through all later ones.",
     "given": "The gradient that reaches the outputs is the one given as dhs.",
@@ -49,6 +48,11 @@ class Term(NamedTuple):
     via: str            # "through z ⊙ h": what it came through
     products: list      # (text, pieces, number): the matrix product in it, written out
 
+    @property
+    def product(self):
+        """The pieces of the matrix product that the term is; [] if it is anything else, or too long to write out."""
+        return next((pieces for text, pieces, _ in self.products if text == self.symbols), [])
+
 
 class Gradient(NamedTuple):
     """A gradient and the terms that it is the sum of."""
@@ -60,7 +64,7 @@ class Gradient(NamedTuple):
     total: float
 
 
-class Share(NamedTuple):
+class Contribution(NamedTuple):
     """What the step adds to the gradient of the weights that act on this unit."""
 
     name: str
@@ -81,11 +85,11 @@ class Passage:
         self.run = run = unroll(self.cell, as_float(xs), start)
         self.n_steps, self.n_units, self.batch = run.hs.shape
         if dhs is not None:
-            self.loss, self.dhs = LOSSES["given"], checks.floats("dhs", as_float(dhs), np.float64, run.hs.shape,
-                                                                 "T, hidden units, batch")
+            self.loss, self.dhs = LOSS_IN_WORDS["given"], checks.floats("dhs", as_float(dhs), np.float64,
+                                                                        run.hs.shape, "T, hidden units, batch")
         else:
             checks.choice("loss", loss, ("every", "last"))
-            self.loss, self.dhs = LOSSES[loss], np.ones_like(run.hs)
+            self.loss, self.dhs = LOSS_IN_WORDS[loss], np.ones_like(run.hs)
             if loss == "last":
                 self.dhs[:-1] = 0
         self.reaching_h = self.cell.output_backward(self.dhs, run.hs)
@@ -140,7 +144,7 @@ class Passage:
         if "wx" in given:                                       # what is before W x + b is not in this graph
             own |= {"wx": dwx} | {name: a for name, a in {**grads.stacked, **grads}.items() if name in given}
         else:
-            own |= {"x": dx} | {shown(name): a for name, a in grads.items()}
+            own |= {"x": dx} | {symbol_of(name): a for name, a in grads.items()}
         worst = 0.0, ""
         for name, array in own.items():
             found = gradients.of(given[name]) if name in given else np.zeros_like(array)
@@ -157,9 +161,9 @@ class StepThrough:
         t, unit, example: what is shown, each counted from 0.
         forward: a list of `Line`, from the inputs to the new state.
         backward: a list of `Gradient`, from the new state to the inputs.
-        shares: a list of `Share`: what this example's step adds to the gradients of the weights of this unit.
+        shares: a list of `Contribution`: what this example's step adds to the gradients of the weights of this unit.
         values: name -> value, of every line. gradients: name -> total. (Both for this unit; of x an element each.)
-        graph, flows: the step as a `Graph`, and its `Gradients`.
+        graph, flows: the step as a `Graph`, and its `Backflow`.
         gap: the largest relative difference between a gradient here and the cell's own; and in which.
     """
 
@@ -223,7 +227,7 @@ class StepThrough:
             return Line(name, value.role, "", [], at, [])
         symbols = written(self._writer.write(value, element, self._writer.in_symbols, True, " ⊙ ")[0])
         numbers, outermost = self._writer.numbers(value, element), self._writer.outermost(value, element)
-        short = [stage for stage in (numbers, outermost) if written(stage) not in (written([Number(at)]), symbols)]
+        short = [stage for stage in (numbers, outermost) if written(stage) not in (written([Digits(at)]), symbols)]
         if len(short) == 2 and written(short[0]) == written(short[1]):
             short.pop()
         return Line(name, "", symbols, short, at, self._products(value, element))
@@ -240,7 +244,7 @@ class StepThrough:
                 if inner <= SHOWN:
                     left, right = part.args[0].array[row], part.args[1].array[:, 0]
                     pieces = [piece for k in range(inner) for piece in (
-                        *([" + "] * bool(k)), Number(float(left[k])), "·", Number(float(right[k]), True))]
+                        *([" + "] * bool(k)), Digits(float(left[k]), k > 0), "·", Digits(float(right[k]), True))]
                     found.append((self._writer.symbols(part, at), pieces, part.at(at)))
                 return
             for k, arg in enumerate(part.args):
@@ -290,7 +294,7 @@ class StepThrough:
                 text = text if level == ATOM and sign == "+" else f"({'−' * (sign == '−')}{text})"
                 column, gradient = user.args[0].array[:, below], self.flows.of(user)[:, 0]
                 pieces = [piece for k in range(len(column)) for piece in (
-                    *([" + "] * bool(k)), Number(float(column[k])), "·", Number(float(gradient[k]), True))]
+                    *([" + "] * bool(k)), Digits(float(column[k]), k > 0), "·", Digits(float(gradient[k]), True))]
                 return [(f"{self._writer.symbols(user.args[0], whole=False)}ᵀ {text}", pieces, float(column @ gradient))]
         return []
 
@@ -323,7 +327,7 @@ class StepThrough:
         sign, level = "+", ATOM
         text, pieces = self._writer.gradient(top, element), []
         if element is not None:
-            pieces = [Number(float(self.flows.of(top).ravel()[element]), False)]
+            pieces = [Digits(float(self.flows.of(top).ravel()[element]), False)]
         belows = [end, *(at for _, _, at in path)]              # the element below each of the path's operations
         for (user, k, at), below in zip(reversed(path), reversed(belows[:-1])):
             if user.op == "matmul":
@@ -331,7 +335,7 @@ class StepThrough:
                 matrix = self._writer.symbols(user.args[1 - k], whole=False)
                 matrix = matrix if " " not in matrix else f"({matrix})"
                 text, level, sign = (f"{matrix}ᵀ {inner}" if k else f"{inner} {matrix}ᵀ"), MATRIX, "+"
-                pieces = [] if below is None else [Number(float(self.flows.flows[id(user), k].ravel()[below]))]
+                pieces = [] if below is None else [Digits(float(self.flows.flows[id(user), k].ravel()[below]))]
                 continue
             for factor_sign, symbols, numbers in self._writer.slope(user, k, at):
                 sign = "−" if (sign == "−") != (factor_sign == "−") else "+"
@@ -366,11 +370,11 @@ class StepThrough:
                 text = self._writer.symbols(right, whole=False)
                 text = text if " " not in text else f"({text})"
                 vector = right.array[:, 0]
-                yield Share(name, f"{head} {text}ᵀ", [Number(gradient), " · ", *_listed(vector), " = ",
+                yield Contribution(name, f"{head} {text}ᵀ", [Digits(gradient), " · ", *_listed(vector), " = ",
                                                       *_listed(gradient * vector)])
             else:
                 for term in self._terms(value, element):
-                    yield Share(name, f"{'−' * (term.sign == '−')}{term.symbols}", [*_multiplied(term), Number(term.value)])
+                    yield Contribution(name, f"{'−' * (term.sign == '−')}{term.symbols}", [*_multiplied(term), Digits(term.value)])
                 return
 
     # ---- how it is shown ---------------------------------------------------------------------------------------------
@@ -397,7 +401,7 @@ class StepThrough:
 
 
 def _listed(vector):
-    shown = [piece for k, a in enumerate(vector[:SHOWN]) for piece in ([", "] * bool(k) + [Number(float(a))])]
+    shown = [piece for k, a in enumerate(vector[:SHOWN]) for piece in ([", "] * bool(k) + [Digits(float(a))])]
     return ["[", *shown, ", …" * (len(vector) > SHOWN), "]"]
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .equations import graph_of_equations, shown
+from .equations import graph_of_equations, symbol_of
 from .tracing import graph_of_code
 
 
@@ -47,8 +47,8 @@ def _names_of_parts(cell):
         parts = (index for index, value in enumerate(graph.values)
                  if not value.name and not value.is_given and _same(noted, value.array))
         index = next(parts, None)
-        if index is not None and shown(name) not in taken:
-            found.append((index, shown(name)))
+        if index is not None and symbol_of(name) not in taken:
+            found.append((index, symbol_of(name)))
     return found
 
 
@@ -62,7 +62,7 @@ def noted_as(graph, cell, new, memo):
     for name, noted in vars(memo).items():
         if name in found:
             continue
-        symbol = shown(name)
+        symbol = symbol_of(name)
         match = [value for value in graph.named if value.name in (symbol, symbol + "'") and value.role != "state"]
         match += [value for value in graph.named if _same(value.array, np.asarray(noted))]
         if match:

@@ -2,9 +2,9 @@
 
 import textwrap
 
-from .words import Number, number, written
+from .words import Digits, number, written
 
-WIDTH = 100
+LINE_WIDTH = 100
 
 
 def page(step):
@@ -32,7 +32,7 @@ def agreement(step):
     gap, name = step.gap
     if gap < 1e-6:
         return (f"The paths add up to what step_backward and weight_gradients return: the largest relative difference is "
-                f"{gap:.0e}.")
+                f"{f'{gap:.0e}' if gap else 0}.")
     return (f"The paths do NOT add up to what step_backward and weight_gradients return: they differ by {gap:.0e} "
             f"(relative) in "
             f"d{name}. minirnn.gradcheck(cell) looks for the mistake.")
@@ -82,7 +82,7 @@ def backward(step):
         start = f"{gradient.name} = "
         if len(gradient.terms) == 1 and gradient.terms[0].symbols:
             term = gradient.terms[0]
-            parts = [symbols_of(gradient), in_numbers(term), number(gradient.total)]
+            parts = [symbols_of(gradient), in_numbers(term) or written(term.product), number(gradient.total)]
             tail = f"   {term.via}"
             lines += _wrapped(start + " = ".join(dict.fromkeys(part for part in parts if part)) + tail, "  ",
                               " " * (len(start)))
@@ -95,7 +95,7 @@ def backward(step):
         if whole:
             lines += _wrapped(start + joined(outside, whole), "  ", " " * (len(start) + 2))
             start = " " * (len(gradient.name) + 1) + "= "
-        total = " + ".join(f"{written([Number(term.value, False)])} {term.via}" for term in gradient.terms)
+        total = " + ".join(f"{written([Digits(term.value, k > 0)])} {term.via}" for k, term in enumerate(gradient.terms))
         lines += _wrapped(start.strip() + " " + total + f" = {number(gradient.total)}",
                           "  " + " " * (len(start) - len(start.lstrip())), " " * (len(gradient.name) + 5))
         if gradient.role == "state":
@@ -121,5 +121,5 @@ def shares(step):
 
 
 def _wrapped(text, first="", later=""):
-    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=later, break_long_words=False,
+    return textwrap.wrap(text, LINE_WIDTH, initial_indent=first, subsequent_indent=later, break_long_words=False,
                          break_on_hyphens=False)

@@ -1,6 +1,6 @@
 """A step followed through its code: the cell computes with arrays that note what is done to them.
 
-A `Traced` stands in for an array and does what NumPy does with one, and notes each operation as a `Value`. So a student's
+A `Recorded` stands in for an array and does what NumPy does with one, and notes each operation as a `Value`. So a student's
 own `step`, which has no equations to read, gives the same graph as one of ours: `np.tanh(p["W"] @ x + p["b"])` is a
 function of a sum of a product and b. The variables of `step` give the parts their names.
 
@@ -25,7 +25,7 @@ MOVES = {np.split, np.array_split, np.vsplit, np.concatenate, np.stack, np.vstac
          np.atleast_2d, np.take, np.copy}
 
 
-class Traced(np.lib.mixins.NDArrayOperatorsMixin):
+class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
     """Behaves as the array `value.array`, and notes what is made of it."""
 
     __array_priority__ = 1000
@@ -55,7 +55,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
             a = a.copy()
             a[_plain(where)] = b
             return a
-        self.value = _moved(put, (self, what if isinstance(what, Traced) else Traced(_value(what))), {}).value
+        self.value = _moved(put, (self, what if isinstance(what, Recorded) else Recorded(_value(what))), {}).value
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
         if method == "__call__":
@@ -65,7 +65,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         else:
             result = _opaque(f"{ufunc.__name__}.{method}", getattr(ufunc, method), inputs, kwargs)
         if out:
-            if not isinstance(out[0], Traced):
+            if not isinstance(out[0], Recorded):
                 raise TypeError(f"step writes the result of {ufunc.__name__} into an array with out=, which cannot be followed")
             out[0].value = result.value
             return out[0]
@@ -88,7 +88,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         return _opaque(function.__name__, function, args, kwargs)
 
     def copy(self):
-        return Traced(self.value)
+        return Recorded(self.value)
 
     def astype(self, *_, **__):
         return self
@@ -113,39 +113,39 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 def _value(a):
-    return a.value if isinstance(a, Traced) else constant(a)
+    return a.value if isinstance(a, Recorded) else constant(a)
 
 
 def _plain(a):
     """Numbers in place of what is traced, also inside lists and tuples."""
     if isinstance(a, (tuple, list)):
         return type(a)(map(_plain, a))
-    return a.value.array if isinstance(a, Traced) else a
+    return a.value.array if isinstance(a, Recorded) else a
 
 
 def _called(ufunc, inputs, kwargs):
     """The result of a ufunc, noted. Comparisons choose, they have no slope: they give plain arrays."""
     values = [_value(a) for a in inputs]
     if ufunc in OPS:
-        return Traced(_recognised(combine(OPS[ufunc], *values)))
+        return Recorded(_recognised(combine(OPS[ufunc], *values)))
     if ufunc in UNARY:
         value = values[0]
-        return Traced(Value("function", (value,), FUNCTIONS[UNARY[ufunc]].of(value.array), UNARY[ufunc]))
+        return Recorded(Value("function", (value,), FUNCTIONS[UNARY[ufunc]].of(value.array), UNARY[ufunc]))
     if ufunc is np.negative:
-        return Traced(Value("neg", (values[0],), -values[0].array))
+        return Recorded(Value("neg", (values[0],), -values[0].array))
     if ufunc in (np.positive, np.conjugate):
-        return Traced(values[0])
+        return Recorded(values[0])
     if ufunc is np.square:
-        return Traced(Value("^", (values[0],), values[0].array**2, 2.0))
+        return Recorded(Value("^", (values[0],), values[0].array**2, 2.0))
     if ufunc is np.reciprocal:
-        return Traced(_recognised(combine("/", constant(1.0), values[0])))
+        return Recorded(_recognised(combine("/", constant(1.0), values[0])))
     if ufunc is np.power and values[1].op == "constant" and values[1].array.ndim == 0:
         exponent = float(values[1].array)
-        return Traced(Value("^", (values[0],), values[0].array**exponent, exponent))
+        return Recorded(Value("^", (values[0],), values[0].array**exponent, exponent))
     if ufunc in (np.maximum, np.minimum, np.fmax, np.fmin):
-        return Traced(_extreme(ufunc, *values))
+        return Recorded(_extreme(ufunc, *values))
     if ufunc is np.logaddexp:
-        return Traced(Value("log_add", values, np.logaddexp(*(v.array for v in values))))
+        return Recorded(Value("log_add", values, np.logaddexp(*(v.array for v in values))))
     result = ufunc(*(v.array for v in values), **kwargs)
     if getattr(result, "dtype", np.dtype(bool)).kind in "bi" or ufunc in (np.sign, np.heaviside, np.floor, np.ceil, np.rint):
         return result
@@ -165,12 +165,12 @@ def _extreme(ufunc, a, b):
 
 def _summed(a, axis, keepdims):
     value = _value(a)
-    return Traced(Value("sum", (value,), value.array.sum(axis=axis, keepdims=keepdims), (axis, keepdims)))
+    return Recorded(Value("sum", (value,), value.array.sum(axis=axis, keepdims=keepdims), (axis, keepdims)))
 
 
 def _opaque(name, function, args, kwargs):
     """A function that is not known here, of the traced arguments; its slope is found by differences."""
-    traced = [k for k, a in enumerate(args) if isinstance(a, Traced)]
+    traced = [k for k, a in enumerate(args) if isinstance(a, Recorded)]
 
     def call(*arrays):
         given = [_plain(a) for a in args]
@@ -179,7 +179,7 @@ def _opaque(name, function, args, kwargs):
         return np.asarray(function(*given, **kwargs), float)
 
     values = [args[k].value for k in traced]
-    return Traced(Value("opaque", values, call(*(v.array for v in values)), (name, call)))
+    return Recorded(Value("opaque", values, call(*(v.array for v in values)), (name, call)))
 
 
 def _moved(function, args, kwargs):
@@ -189,7 +189,7 @@ def _moved(function, args, kwargs):
     def numbered(a, kind):
         if isinstance(a, (tuple, list)):
             return type(a)(numbered(b, kind) for b in a)
-        if isinstance(a, Traced) or isinstance(a, np.ndarray) and a.dtype.kind == "f" and function in (
+        if isinstance(a, Recorded) or isinstance(a, np.ndarray) and a.dtype.kind == "f" and function in (
                 np.concatenate, np.stack, np.vstack, np.where):
             value = _value(a)
             if not any(value is v for v in found):
@@ -200,14 +200,14 @@ def _moved(function, args, kwargs):
         return a
 
     if function is np.where:                                    # numbers to choose from are values, too
-        args = (_plain(args[0]), *(a if isinstance(a, Traced) else Traced(constant(np.asarray(a, float))) for a in args[1:]))
+        args = (_plain(args[0]), *(a if isinstance(a, Recorded) else Recorded(constant(np.asarray(a, float))) for a in args[1:]))
     arrays, which, where = (function(*numbered(args, kind), **{k: v for k, v in kwargs.items() if k != "out"})
                             for kind in ("array", "which", "where"))
 
     def made(array, which, where):
         if isinstance(array, (list, tuple)):
             return type(array)(map(made, array, which, where))
-        return Traced(Value("select", found, array, (which, where)))
+        return Recorded(Value("select", found, array, (which, where)))
 
     return made(arrays, which, where)
 
@@ -269,10 +269,10 @@ def graph_of_code(cell, x, old):
     Raises:
         TypeError: the code does something to an array that cannot be followed, with what it was.
     """
-    params = {name: Traced(leaf(name, a, "parameter")) for name, a in cell.params.items()}
-    state = tuple(Traced(leaf(name, a, "state")) for name, a in zip(cell.state_names, old))
+    params = {name: Recorded(leaf(name, a, "parameter")) for name, a in cell.params.items()}
+    state = tuple(Recorded(leaf(name, a, "state")) for name, a in zip(cell.state_names, old))
     own = isinstance(cell, FunctionCell)
-    wx = Traced(leaf("x", x, "x") if own else leaf("wx", cell.input_terms(x[None])[0], "terms"))
+    wx = Recorded(leaf("x", x, "x") if own else leaf("wx", cell.input_terms(x[None])[0], "terms"))
     if own:
         step = cell.functions[0]
         call = lambda: step(params, wx, state)
@@ -280,7 +280,7 @@ def graph_of_code(cell, x, old):
         twin = copy.copy(cell)
         twin.params = params
         for name, a in cell.params.stacked.items():
-            setattr(twin, name, params[name] if name in params else Traced(leaf(name, a, "parameter")))
+            setattr(twin, name, params[name] if name in params else Recorded(leaf(name, a, "parameter")))
         step = type(cell).step
         call = lambda: step(twin, wx, state)
     try:
@@ -291,7 +291,7 @@ def graph_of_code(cell, x, old):
     noted = noted if isinstance(noted, dict) else vars(noted)
     ends = {}
     for name, traced in zip(cell.state_names, new):
-        value = traced.value if isinstance(traced, Traced) else constant(np.asarray(traced, float))
+        value = traced.value if isinstance(traced, Recorded) else constant(np.asarray(traced, float))
         if value.name or value.op == "constant" or any(value is end for end in ends.values()):
             value = Value("select", (value,), value.array,
                           (np.zeros(value.shape, int), np.arange(value.array.size).reshape(value.shape)))
@@ -299,7 +299,7 @@ def graph_of_code(cell, x, old):
         ends[name] = value
     taken = {value.name for value in ends.values()} | set(params) | set(cell.state_names) | {"x", "wx"}
     for name, traced in [*noted.items(), *variables.items()]:
-        if isinstance(traced, Traced) and not traced.value.name and traced.value.op != "constant":
+        if isinstance(traced, Recorded) and not traced.value.name and traced.value.op != "constant":
             traced.value.name = name if name not in taken else name + "₁"
             taken.add(traced.value.name)
     graph = Graph(ends, [])

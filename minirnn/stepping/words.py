@@ -1,6 +1,6 @@
 """How a step is written down: numbers, expressions in symbols and in numbers, and the way a gradient takes.
 
-An expression is written as a list of pieces: texts, and `Number`s, which are formatted last (in a terminal and in a page
+An expression is written as a list of pieces: texts, and `Digits`s, which are formatted last (in a terminal and in a page
 by the same rule).
 """
 
@@ -15,7 +15,7 @@ SUM, PRODUCT, MATRIX, ATOM = range(4)           # how tightly an expression hold
 LEVEL = {"+": SUM, "−": SUM, "neg": SUM, "⊙": PRODUCT, "/": PRODUCT, "matmul": MATRIX}
 
 
-class Number(NamedTuple):
+class Digits(NamedTuple):
     """A number among the pieces; in brackets where it is negative and stands behind another sign."""
 
     value: float
@@ -80,7 +80,7 @@ class Writer:
         """The same with the last operation only: what it is applied to is computed."""
         def stop(part, at, guarded):
             inside = part.op in ("+", "−") and value.op in ("+", "−") and not part.name
-            return None if inside else self.in_numbers(part, at, guarded) or [Number(part.at(at), guarded)]
+            return None if inside else self.in_numbers(part, at, guarded) or [Digits(part.at(at), guarded)]
         return self.write(value, element, stop, True, "·")[0]
 
     def in_symbols(self, value, element, guarded):
@@ -92,7 +92,7 @@ class Writer:
         if value.op == "constant" and value.array.ndim == 0:
             return [f"{float(value.array):g}".replace("-", "−")]
         if value.op in ("matmul", "sum", "opaque", "leaf", "constant") or (value.name and not value.inner):
-            return [Number(value.at(element), guarded)]
+            return [Digits(value.at(element), guarded)]
         return None
 
     def write(self, value, element, stop, whole, times, guarded=False):
@@ -104,20 +104,20 @@ class Writer:
 
         def part(k, least, guarded=False):
             pieces, level = self.write(value.args[k], down(k), stop, False, times, guarded)
-            return ["(", *pieces, ")"] if level < least else pieces
+            return pieces if level >= least else ["(", *self.write(value.args[k], down(k), stop, False, times)[0], ")"]
 
         if whole and value.op in ("matmul", "sum", "opaque") and times == "·":
-            return [Number(value.at(element))], ATOM
+            return [Digits(value.at(element))], ATOM
         if value.op == "+":
-            return [*part(0, SUM), " + ", *part(1, SUM)], SUM
+            return [*part(0, SUM, guarded), " + ", *part(1, SUM, True)], SUM
         if value.op == "−":
-            return [*part(0, SUM), " − ", *part(1, PRODUCT, True)], SUM
+            return [*part(0, SUM, guarded), " − ", *part(1, PRODUCT, True)], SUM
         if value.op == "neg":
             return ["−", *part(0, PRODUCT, True)], SUM
         if value.op == "⊙":
-            return [*part(0, PRODUCT), times, *part(1, PRODUCT, True)], PRODUCT
+            return [*part(0, PRODUCT, guarded), times, *part(1, PRODUCT, True)], PRODUCT
         if value.op == "/":
-            return [*part(0, PRODUCT), "/", *part(1, ATOM, True)], PRODUCT
+            return [*part(0, PRODUCT, guarded), "/", *part(1, ATOM, True)], PRODUCT
         if value.op == "^":
             return [*part(0, ATOM, True), {2: "²", 3: "³"}.get(value.extra, f"^{value.extra:g}")], ATOM
         if value.op == "matmul":
@@ -154,7 +154,7 @@ class Writer:
             at = None if element is None else value.element(j, element)
             pieces, level = self.write(value.args[j], at, self.in_symbols, False, " ⊙ ")
             text = written(pieces) if level > PRODUCT else f"({written(pieces)})"
-            return form.format(text), [] if at is None else [Number(of(value.args[j].at(at)), True)]
+            return form.format(text), [] if at is None else [Digits(of(value.args[j].at(at)), True)]
 
         if value.op in ("+", "select", "sum"):
             return []
@@ -173,7 +173,7 @@ class Writer:
         if value.op == "log_add":
             symbols = [written(self.write(a, None, self.in_symbols, False, " ⊙ ")[0]) for a in value.args]
             there = f"({symbols[1 - k]})" if " + " in symbols[1 - k] or " − " in symbols[1 - k] else symbols[1 - k]
-            share = [] if element is None else [Number(float(sigmoid(
+            share = [] if element is None else [Digits(float(sigmoid(
                 arg.array - value.args[1 - k].array).ravel()[element]), True)]
             return [("+", f"σ({symbols[k]} − {there})", share)]
         if value.op == "opaque":
@@ -185,7 +185,7 @@ class Writer:
         parts = function.parts or (lambda x, y: (function.slope(x, y),))
         values = [None] * len(function.factors) if element is None else [
             float(np.asarray(v).ravel()[element]) for v in parts(arg.array, value.array)]
-        return [("+", text.format(x=x, y=y), [] if v is None else [Number(v, True)])
+        return [("+", text.format(x=x, y=y), [] if v is None else [Digits(v, True)])
                 for text, v in zip(function.factors, values)]
 
 

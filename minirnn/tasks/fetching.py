@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ..files import replacing
 
-PATIENCE = 20                   # seconds without a byte, after which a server is given up
+LONGEST_SILENCE = 20            # seconds without a byte, after which a server is given up
 LONGEST = 900                   # seconds that one file may take
-PIECE = 2**16
+DOWNLOADED_AT_ONCE = 2**16      # bytes
 
 
 def data_folder():
@@ -59,9 +59,9 @@ def _download(url, name, n_bytes):
     """The content, of n_bytes and not one more."""
     began, content, live = time.monotonic(), bytearray(), sys.stderr.isatty()
     print(f"downloading {name} ({n_bytes / 1e6:.1f} MB) from {url}", file=sys.stderr, flush=True)
-    with urllib.request.urlopen(url, timeout=PATIENCE) as response:
+    with urllib.request.urlopen(url, timeout=LONGEST_SILENCE) as response:
         while len(content) <= n_bytes:
-            piece = response.read(PIECE)
+            piece = response.read(DOWNLOADED_AT_ONCE)
             if not piece:
                 break
             content += piece

@@ -20,8 +20,7 @@ import zlib
 import numpy as np
 
 from .. import checks
-
-PIECE = 2**20                   # bytes that are read at once
+from ..arrays import PIECE
 
 
 def read_idx(path, shape):

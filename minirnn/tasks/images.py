@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import checks
-from .task import SPLITS, Batch, Task
+from .task import STREAMS, Batch, Task
 
 
 class Images(Task):
@@ -53,7 +53,7 @@ class Images(Task):
 
     def evaluation(self, split="validation", batch_size=100):
         """All pictures of the part "validation" or "test", in a fixed order."""
-        checks.lookup("split", split, SPLITS)
+        checks.lookup("split", split, STREAMS)
         n = len(self.parts[split][0])
         for first in range(0, n, checks.positive_integer("batch_size", batch_size)):
             yield self._read(split, np.arange(first, min(first + batch_size, n)))

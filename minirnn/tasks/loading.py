@@ -1,10 +1,8 @@
 """A task from somebody's own file."""
 
-import importlib.util
 import inspect
-import sys
-from pathlib import Path
 
+from ..own_file import named_in_file
 from .task import Task, check_task, errors_told
 
 
@@ -19,23 +17,12 @@ def load_task(place, **options):
         A `Task`, for which `check_task` finds nothing wrong.
 
     Raises:
-        ValueError: place is not of that form. FileNotFoundError: there is no such file. KeyError: the file has no such name.
+        ValueError: place is not of that form, or the file is no Python text. FileNotFoundError: there is no such file. KeyError: the file has no such name.
         TypeError: what has that name is no task, or has no such option. What `check_task` raises. An error of the file's own
             while it is imported, or while it makes the task, becomes a ValueError that says where, with that error as its
             `__cause__`; but a ValueError, TypeError, KeyError or OSError while it makes the task comes through as it is.
     """
-    path, _, name = str(place).rpartition(":")
-    if not path or not name.isidentifier():
-        raise ValueError(f'the task is given as {str(place)!r}, expected "path/to/file.py:Name"')
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    module = _imported(path)
-    if not hasattr(module, name):
-        there = [n for n, value in vars(module).items() if isinstance(value, Task) or isinstance(value, type)
-                 and issubclass(value, Task) and value.__module__ == module.__name__]
-        raise KeyError(f"{path} has no {name!r}" + f", but it has {', '.join(there)}" * bool(there))
-    found = getattr(module, name)
+    path, module, name, found = named_in_file(place, "task", Task, _importing)
     if not isinstance(found, Task):
         if not callable(found):
             raise TypeError(f"{name} in {path} is {found!r:.40}, expected a subclass of Task, or a function that makes "
@@ -65,20 +52,5 @@ def called(name, make, options):
     return make(**options)
 
 
-def _imported(path):
-    """The module in a file."""
-    spec = importlib.util.spec_from_file_location(f"_task_from_{path.stem}", path)
-    if spec is None:
-        raise ValueError(f"{path} is no Python file (*.py)")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module                             # where `inspect` and `pickle` look for it
-    sys.path.insert(0, str(path.parent))
-    try:
-        with errors_told(f"importing {path}", spec.origin):
-            spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[spec.name]
-        raise
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
+def _importing(path, module):
+    return errors_told(f"importing {path}", module.__file__)

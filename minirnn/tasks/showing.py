@@ -24,7 +24,7 @@ class Strip(NamedTuple):
     values: list
 
 
-class Shown(NamedTuple):
+class Sample(NamedTuple):
     """A sequence: strips of input, strips of targets, and its picture if it is one, as it was written and as it is read."""
 
     inputs: list
@@ -33,8 +33,8 @@ class Shown(NamedTuple):
     read: np.ndarray | None
 
 
-def shown(task, seed=0, n=1):
-    """Some sequences of a task, as different in their answers as may be: a list of `Shown`.
+def samples(task, seed=0, n=1):
+    """Some sequences of a task, as different in their answers as may be: a list of `Sample`.
 
     Args:
         task: a `Task`.
@@ -50,17 +50,17 @@ def shown(task, seed=0, n=1):
             (others if answer in answers else chosen).append(column)
         answers.add(answer)
         there.add(whole)
-    return [_shown(task, batch, column) for column in (chosen + others)[:n]]
+    return [_sample(task, batch, column) for column in (chosen + others)[:n]]
 
 
-def _shown(task, batch, column):
+def _sample(task, batch, column):
     xs, targets = np.asarray(batch.xs)[..., column], np.asarray(batch.targets)[..., column]
     asked = np.ones(len(xs), bool) if batch.weights is None else batch.weights[:, column] > 0
     n_steps = len(xs) if asked[-1] else int(np.flatnonzero(asked)[-1]) + 1
     picture = task.picture(xs)
-    return Shown([_cut(strip, n_steps, len(xs)) for strip in _inputs(task, xs)],
-                 [Strip(strip.label, strip.kind, [value if here else None for value, here in zip(strip.values, asked)])
-                  for strip in _targets(task, targets)], picture, picture if picture is None else xs.reshape(picture.shape))
+    return Sample([_cut(strip, n_steps, len(xs)) for strip in _inputs(task, xs)],
+                  [Strip(strip.label, strip.kind, [value if here else None for value, here in zip(strip.values, asked)])
+                   for strip in _targets(task, targets)], picture, picture if picture is None else xs.reshape(picture.shape))
 
 
 def _cut(strip, n_steps, length):
@@ -90,7 +90,7 @@ def _kind(values):
 
 
 def as_text(one, width=100):
-    """A `Shown` as text of lines of up to `width` characters."""
+    """A `Sample` as text of lines of up to `width` characters."""
     strips = [*one.inputs, *one.targets]
     if one.picture is not None:
         return _pictures(one) + "\n" + "\n".join(

@@ -36,7 +36,7 @@ from .. import checks
 from ..losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
 
 LOSSES = {"numbers": mean_squared_error, "bits": sigmoid_cross_entropy, "classes": softmax_cross_entropy}
-SPLITS = {"validation": 1, "test": 2}           # split -> which stream of random numbers its sequences come from
+STREAMS = {"validation": 1, "test": 2}          # split -> which stream of random numbers its sequences come from
 HELD_OUT = 20170528                             # the seed of both: other than that of any training
 LOT = 100                                       # how many of them are drawn together
 
@@ -174,7 +174,7 @@ class Task:
 
         They have up to `batch_size` sequences, which changes nothing but how many are looked at together.
         """
-        stream, batch_size = checks.lookup("split", split, SPLITS), checks.positive_integer("batch_size", batch_size)
+        stream, batch_size = checks.lookup("split", split, STREAMS), checks.positive_integer("batch_size", batch_size)
         rng = np.random.default_rng([HELD_OUT, stream])
         for first in range(0, self.n_evaluation, LOT):
             drawn = self.batch(rng, min(LOT, self.n_evaluation - first))

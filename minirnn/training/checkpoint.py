@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from ..about import MODEL, TRAINING, about_array, expected_about, read_about
+from ..about import MODEL_FILE, TRAINING_FILE, about_array, expected_about, read_about
 from ..architecture import architecture_of
 from ..arrays import read_arrays, read_headers, write_arrays
 from ..model import Model
@@ -36,7 +36,7 @@ def save_state(state, path):
              "history": {"evaluations": history.evaluations, "seconds": history.seconds, "solved_at": history.solved_at,
                          "best_at": history.best_at, "stopped": history.stopped, "metrics": list(history.metrics)},
              "largest": list(state.largest), "carries": state.carried is not None}
-    arrays = {"about": about_array(TRAINING, **about), **arrays_of(state),
+    arrays = {"about": about_array(TRAINING_FILE, **about), **arrays_of(state),
               "losses": np.array(history.losses, np.float64)}
     arrays |= {f"metric/{k}": np.array(values, np.float64) for k, values in enumerate(history.metrics.values())}
     write_arrays(path, arrays)
@@ -64,7 +64,7 @@ def load_state(path, task=None):
     Raises:
         OSError: there is no such file. ValueError: it is no such file, it is damaged, or it does not fit together.
     """
-    about = read_about(path, TRAINING)
+    about = read_about(path, TRAINING_FILE)
     try:
         return _loaded(path, about, task)
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
@@ -80,8 +80,8 @@ def load(path):
         OSError: there is no such file. ValueError: it is no such file, it is damaged, or the model has parts of somebody's
             own; then make it as it was made, and use `Model.load`.
     """
-    about = read_about(path, MODEL, TRAINING)
-    if about["kind"] == TRAINING:
+    about = read_about(path, MODEL_FILE, TRAINING_FILE)
+    if about["kind"] == TRAINING_FILE:
         return load_state(path).model
     if about.get("architecture") is None:
         raise ValueError(f"{path} is of a model with parts of its own, which cannot be made from a file: make it, and use "

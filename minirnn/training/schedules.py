@@ -27,7 +27,7 @@ class Schedule(NamedTuple):
         words = str(given).split()
         try:
             kind, n_steps, *rest = words
-            if kind in KINDS and len(rest) == (kind == "step") and int(n_steps) > 0:
+            if kind in FACTORS and len(rest) == (kind == "step") and int(n_steps) > 0:
                 return cls(kind, int(n_steps), *(checks.number("factor", float(word), low=0) for word in rest))
         except ValueError:
             pass
@@ -35,13 +35,13 @@ class Schedule(NamedTuple):
 
     def at(self, step):
         """The factor of the learning rate at a step, counted from 1."""
-        return KINDS[self.kind](step - 1, self.n_steps, self.factor)
+        return FACTORS[self.kind](step - 1, self.n_steps, self.factor)
 
     def __str__(self):
         return f"{self.kind} {self.n_steps}" + f" {self.factor:g}" * (self.kind == "step")
 
 
-KINDS = {
+FACTORS = {
     "step": lambda done, n_steps, factor: factor ** (done // n_steps),
     "linear": lambda done, n_steps, factor: max(0.0, 1 - done / n_steps),
     "cosine": lambda done, n_steps, factor: (1 + math.cos(math.pi * min(1.0, done / n_steps))) / 2,

@@ -1,4 +1,4 @@
-"""The tables of the RDA's paper, with our own runs beside them.
+"""The tables of the RDA's paper, and the curves of the RWA's author, with our own runs beside them.
 
 The published numbers and the records of our runs stand in the repository, below `notebooks/results`: a folder for each table,
 with a JSON file (settings, results, versions) and a CSV file (the curve) for every run. A record can be repeated from its own
@@ -17,6 +17,7 @@ from .folder import CURVE, RECORD, read_record
 
 RESULTS = Path(__file__).resolve().parents[2] / "notebooks" / "results"
 TABLES = {1: "addition", 2: "length", 3: "mnist", 4: "mnist-permuted", 5: "copy", 6: "multicopy", 7: "text"}
+AUTHORS = {"addition": ("adding_problem_100", 1e-3), "copy": ("copy_problem_100", 1e-2)}     # task -> his name, our criterion
 SMALL_FORM = {"mnist": "digits", "mnist-permuted": "digits-permuted"}       # task -> the task that is its small form
 
 
@@ -40,7 +41,7 @@ class Table:
         self.number, self.results = checks.choice("table", number, TABLES), Path(results)
         published = [row for row in self._published() if int(row["table"]) == number]
         self.task, self.metric = TABLES[number], published[0]["metric"]
-        records = self._records(f"table{number}")
+        records = records_in(self.results / f"table{number}")
         small = [record for record in records if record["experiment"]["task"] == SMALL_FORM.get(self.task)]
         self.rows = []
         for row in published:
@@ -57,18 +58,12 @@ class Table:
         with open(path, encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
-    def _records(self, folder):
-        found = []
-        for path in sorted((self.results / folder).glob("*.json")):
-            found.append({**read_record(path), "path": path, "curve": path.with_suffix(".csv")})
-        return found
-
     def told(self, records):
         """What our runs say, as text: the paper's metric, the median over seeds."""
         if not records:
             return ""
         if self.metric.startswith("steps"):
-            return steps_in_words([record["solved_at"] for record in records], max(record["steps"] for record in records))
+            return steps_of(records)
         name = "loss" if self.metric.startswith("bits") else "accuracy"
         return f"{statistics.median(record['metrics']['test'][name] for record in records):.3f}"
 
@@ -85,18 +80,34 @@ class Table:
         return table
 
     def __str__(self):
-        table = self.lines()
-        widths = [max(map(len, column)) for column in zip(*table)]
-        lines = ["  ".join(f"{text:<{width}}" for text, width in zip(line, widths)).rstrip() for line in table]
-        return "\n".join([f"Table {self.number}: {self.task}, {self.metric}", "", *lines])
+        return "\n".join([f"Table {self.number}: {self.task}, {self.metric}", "", in_columns(self.lines())])
 
     def as_dict(self):
         """For JSON."""
-        def plain(records):
-            return [{name: value for name, value in record.items() if name not in ("path", "curve")}
-                    | {"file": f"{record['path'].parent.name}/{record['path'].name}"} for record in records]
         rows = [{**row, "records": plain(row["records"]), "small": plain(row["small"])} for row in self.rows]
         return {"table": self.number, "task": self.task, "metric": self.metric, "rows": rows}
+
+
+def records_in(folder):
+    """The records of a folder, dicts, with "path" and "curve" (the path of its CSV file)."""
+    return [{**read_record(path), "path": path, "curve": path.with_suffix(".csv")} for path in sorted(Path(folder).glob("*.json"))]
+
+
+def steps_of(records):
+    """Steps to the criterion, as text; "" without a record."""
+    return steps_in_words([one["solved_at"] for one in records], max(one["steps"] for one in records)) if records else ""
+
+
+def in_columns(lines):
+    """Rows of text as one text, each column as wide as its widest entry."""
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("  ".join(f"{text:<{width}}" for text, width in zip(line, widths)).rstrip() for line in lines)
+
+
+def plain(records):
+    """Records for JSON: with the name of the file in place of the paths."""
+    return [{name: value for name, value in record.items() if name not in ("path", "curve")}
+            | {"file": f"{record['path'].parent.name}/{record['path'].name}"} for record in records]
 
 
 def store(folder, place):
@@ -112,6 +123,50 @@ def store(folder, place):
         file.write("\n")
     with replacing(place.with_suffix(".csv"), "w") as file:
         file.write((folder / CURVE).read_text(encoding="utf-8"))
+
+
+class AuthorsRuns:
+    """The trainings of the RWA's author, with our own runs at the settings of his code beside them.
+
+    His costs on test sequences are known every 100 iterations, for RWA and LSTM; ours are those of held-out sequences, too.
+
+    Attributes:
+        rows: a dict for each task and cell: "task", "model", "criterion" (a text), "met" (the first of his iterations at which
+            the cost met it, or None), "published" (the same as text; "" where he ran none), "ours", "records", "curve" (his
+            iterations and costs, two lists, or None).
+
+    Args:
+        results: the folder of published numbers and records; that of the repository without it.
+    """
+
+    def __init__(self, results=RESULTS):
+        records = records_in(Path(results) / "author")
+        self.rows = []
+        for task, (name, bound) in AUTHORS.items():
+            for model in ("rwa", "lstm", "rda-exp-tanh", "rda-sigmoid-id"):
+                of = [one for one in records if (one["experiment"]["task"], one["experiment"]["cell"]) == (task, model)]
+                iterations, costs = curve = author_curve(name, model, results)
+                met = next((at for at, cost in zip(iterations, costs) if cost < bound), None)
+                self.rows.append({
+                    "task": task, "model": model, "criterion": f"loss < {bound:g}", "curve": curve if costs else None, "met": met,
+                    "published": "" if not costs else f"not by {iterations[-1]:,}" if met is None else f"{met:,}",
+                    "ours": steps_of(of), "records": of})
+
+    def lines(self):
+        """The table: a list of rows of text, the head first."""
+        table = [["task", "cell", "criterion", "author", "ours", "hours"]]
+        for row in self.rows:
+            hours = f"{sum(record['seconds'] for record in row['records']) / 3600:.2f}" if row["records"] else ""
+            table.append([*(row[name] for name in ("task", "model", "criterion", "published", "ours")), hours])
+        return table
+
+    def __str__(self):
+        return "\n".join(["The RWA author's own trainings (iterations, looked at every 100) and ours (steps), T = 100", "",
+                          in_columns(self.lines())])
+
+    def as_dict(self):
+        """For JSON."""
+        return {"rows": [{**row, "records": plain(row["records"])} for row in self.rows]}
 
 
 def author_curve(task, model, results=RESULTS):

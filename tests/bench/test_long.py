@@ -86,3 +86,12 @@ def test_the_command_line_draws_it_and_gives_the_numbers(tmp_path, capsys, monke
 def test_a_description_says_what_a_cell_keeps():
     assert "28 bytes of each step" in str(minirnn.describe("lstm"))
     assert "44 bytes" in str(minirnn.describe("rda")) and "48 bytes" in minirnn.describe("rda-exp-tanh")._repr_html_()
+
+
+@pytest.mark.parametrize("whole, in_segments", [(7.5, 7.0), (7.0, 7.5)])
+def test_of_two_times_that_are_close_the_larger_is_written_above(whole, in_segments):
+    runs = [{"cell": "lstm", "T": 100, "segment": segment, "forward": seconds, "backward": 0.0, "resident_bytes": 5e7,
+             "idle_bytes": 4e7, "given_bytes": 1e6} for segment, seconds in ((None, whole), (10, in_segments))]
+    times = plots.long_figure(runs).axes[0]
+    heights = {text.get_text(): text.xyann[1] for text in times.texts}
+    assert heights["7.5 s"] > heights["7.0 s"]

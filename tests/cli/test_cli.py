@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from whole import amount
 
 import minirnn
 from minirnn import cli
@@ -120,6 +122,16 @@ def test_what_is_wrong_with_a_users_file_is_said_in_its_own_words(content, name,
     assert words in said and "Traceback" not in said and said.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["rda", "rda-exp-tanh"])
+def test_a_cell_says_what_the_functions_in_its_equations_are_and_speaks_of_its_own_state(name, capsys):
+    assert cli.main(["cells", name]) == 0
+    said = capsys.readouterr().out
+    assert "h, v and l without ' are the previous step's" in said and "h and c" not in said
+    for option, symbol in (("attention", "f_a"), ("hidden", "f_h"), ("output", "f_o")):
+        assert re.search(rf"  {option}='\w+' +{symbol}, (one of )?\"\w+\"", said)
+        assert said.count("(fixed in this cell)") == 3 * (name != "rda")
+
+
 def test_cells_and_tasks_are_listed_with_their_sources(capsys):
     assert cli.main(["cells", "--n-in", "2", "--n-hidden", "5"]) == 0
     text = capsys.readouterr().out
@@ -184,7 +196,8 @@ def test_a_record_can_be_repeated(tmp_path, capsys):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
-@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("number, status", amount([(signal.SIGTERM, 143)], [
+    (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]))
 def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(number, status, tmp_path):
     command = [sys.executable, "-m", "minirnn", "train", "parity", "--steps", "400", "--until", "never", "--hidden", "4",
                "--length", "5", "--lr", "0.001"]

@@ -7,7 +7,7 @@ import minirnn
 from minirnn import Cell, FunctionCell, Memo, Stack, exercises
 from minirnn.activations import sigmoid, tanh
 from minirnn.cells.cell import stack
-from exercises.answers import told
+from exercises.answers import told, written
 
 
 def leaky(mended_slope, mended_carry):
@@ -126,3 +126,67 @@ def test_hand_in_takes_any_cell():
         exercises.hand_in(wrong, "all")
     with pytest.raises(TypeError, match="expected a Cell"):
         exercises.hand_in(step)
+
+
+MINIMAL = """\
+def minimal_backward(p, dnew, x, old, new, memo, grads):
+    dh_new, = dnew
+    h, = old
+    f, n = memo["f"], memo["n"]
+    da_n = dh_new * f * (1 - n**2)
+    dfh = p["R_n"].T @ da_n
+    df = dh_new * (n - h) + dfh * h
+    da_f = df * f * (1 - f)
+    for k, da, read in (("f", da_f, h), ("n", da_n, f * h)):
+        grads["W_" + k] += da @ x.T
+        grads["R_" + k] += da @ read.T
+        grads["b_" + k] += da.sum(axis=1, keepdims=True)
+    dx = p["W_f"].T @ da_f + p["W_n"].T @ da_n
+    return dx, (dh_new * (1 - f) + dfh * f + p["R_f"].T @ da_f,)
+"""
+
+
+def test_the_minimal_gated_unit_from_blank():
+    right = told("08.4", written(MINIMAL))
+    assert right and "All 8 gradients agree" in str(right)
+
+
+@pytest.mark.parametrize("old, new, wrong", [
+    (" + dfh * h", "", "W_f"),
+    (" + dfh * f", " + dfh", "old h"),
+    ("(n - h)", "(h - n)", "W_f"),
+    ('("n", da_n, f * h)', '("n", da_n, h)', "R_n"),
+    ("dh_new * (1 - f) +", "", "old h"),
+    ("da_n = dh_new * f", "da_n = dh_new * (1 - f)", "W_n"),
+])
+def test_a_mistake_in_it_is_told_by_what_it_makes_wrong(old, new, wrong):
+    feedback = told("08.4", written(MINIMAL, old, new))
+    assert feedback.status == "wrong" and wrong in str(feedback) and "belongs" not in str(feedback), str(feedback)
+
+
+BETTER = """\
+def better_slope(loss, theta, delta):
+    def central(delta):
+        return (loss(theta + delta) - loss(theta - delta)) / (2 * delta)
+    return (4 * central(delta / 2) - central(delta)) / 3
+"""
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ("", "", "is right"),
+    ("(4 * central(delta / 2) - central(delta)) / 3", "central(delta)", "falls with δ² only"),
+    ("(4 * central(delta / 2) - central(delta)) / 3", "central(delta / 2)", "a quarter of the error"),
+    ("(4 * central(delta / 2) - central(delta)) / 3", "2 * central(delta / 2) - central(delta)", "a term in δ would cancel"),
+    (" / 3", "", "counts 4 − 1 times"),
+    ("4 * central(delta / 2) - central(delta)", "4 * central(delta) - central(delta / 2)", "the wrong way round"),
+    ("(4 * central(delta / 2) - central(delta)) / 3", "(central(delta / 2) + central(delta)) / 2", "off in the same direction"),
+    ("4 * central(delta / 2)", "8 * central(delta / 2)", "is too large"),
+])
+def test_a_difference_without_its_square_term(old, new, words):
+    assert words in str(told("08.5", written(BETTER, old, new)))
+
+
+def test_the_error_of_the_right_one_falls_with_the_fourth_power_of_the_step():
+    slope = written(BETTER)
+    errors = [abs(slope(np.sin, 0.7, delta) - np.cos(0.7)) for delta in (0.2, 0.1)]
+    assert errors[0] / errors[1] == pytest.approx(16, rel=0.05)

@@ -40,6 +40,14 @@ def test_one_step_of_the_average(old, new, words):
     assert words in str(told("04.2", written(AVERAGE, old, new)))
 
 
+def test_a_step_that_overflows_on_its_way_to_the_right_result_is_right_and_told_so(recwarn):
+    overflowing = written(AVERAGE, "(1 + np.tanh((a - l) / 2)) / 2", "1 / (1 + np.exp(l - a))")
+    said = str(told("04.2", overflowing))
+    assert said.startswith("04.2 is right.") and "a number overflowed, for logits of size 1000." in said
+    assert "overflow" not in str(told("04.2", written(AVERAGE, "", "")))
+    assert not recwarn.list
+
+
 def test_a_step_that_overflows_is_wrong_for_large_logits_and_says_what_came_out():
     body = "    d = np.exp(l) + np.exp(a)\n    return v + np.exp(a) / d * (z - v), np.log(d)\n"
     naive = written("def average(v, l, z, a):\n" + body)
@@ -129,6 +137,9 @@ def test_which_task_needs_recurrent_weights():
 @pytest.mark.parametrize("logit, words", [
     (np.log(998 * 99 / 2), "is right"),
     (10.8, "is right"),
+    (10.81, "is right"),
+    (10.82, "what the marked numbers have"),
+    (11, "too large"),
     (np.log(998 * 99), "There are two"),
     (998 * 99 / 2, "Asked is its logarithm"),
     (np.log10(998 * 99 / 2), "to base 10"),

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -180,7 +181,7 @@ def test_every_exercise_is_complete_and_the_numbers_count_up():
 
 def test_importing_the_library_does_not_load_the_exercises():
     code = "import sys, minirnn; assert not any(name.startswith('minirnn.exercises') for name in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2], check=True)
 
 
 def test_derivative_is_the_gradient_of_a_function_of_arrays():

@@ -14,20 +14,17 @@ from minirnn.exercises.values import Prediction
 from notebooks import frame
 
 NOTEBOOKS, SOLUTIONS = frame.notebooks(), frame.solutions()
-AWAITED = {"05_lemma1_parity_failure", "08_gradient_checking", "11_why_it_is_fast"}     # have not been given the frame yet
 EVERYTHING = os.environ.get("MINIRNN_ALL") == "1"
 QUICK = frame.FOLDER / "00_start_here.ipynb"
 
 
-def of(paths, awaited=frozenset(), only=None):
-    """Parameters: one per notebook, named after it. Those that are awaited must fail, so that nobody forgets to strike them."""
+def of(paths, only=None):
+    """Parameters: one per notebook, named after it. With `only`, the others wait for MINIRNN_ALL=1."""
     def marks(path):
-        if path.stem in awaited and path in NOTEBOOKS:
-            yield pytest.mark.xfail(strict=True, reason="has not been given the course's frame yet")
-        if only is not None and not EVERYTHING and path != only:
-            yield pytest.mark.skip(reason="a kernel for each notebook: with MINIRNN_ALL=1")
+        waits = only is not None and not EVERYTHING and path != only
+        return [pytest.mark.skip(reason="a kernel for each notebook: with MINIRNN_ALL=1")] * waits
     return pytest.mark.parametrize("path", [
-        pytest.param(path, id=str(path.relative_to(frame.FOLDER)).removesuffix(".ipynb"), marks=list(marks(path))) for path in paths])
+        pytest.param(path, id=str(path.relative_to(frame.FOLDER)).removesuffix(".ipynb"), marks=marks(path)) for path in paths])
 
 
 # ---- what is stored --------------------------------------------------------------------------------------------------
@@ -36,7 +33,7 @@ def of(paths, awaited=frozenset(), only=None):
 def test_it_was_run_from_top_to_bottom_without_an_error_or_a_warning(path):
     notebook = frame.read(path)
     counts = [cell.execution_count for _, cell in frame.code(notebook)]
-    assert counts in (list(range(1, len(counts) + 1)), [None] * len(counts))            # some are stored without their counts
+    assert counts == list(range(1, len(counts) + 1))
     for k, output in frame.outputs(notebook):
         assert output.output_type != "error" and output.get("name") != "stderr", f"cell {k}"
 
@@ -58,7 +55,7 @@ def test_every_figure_has_words_for_who_does_not_see_it(path):
 
 # ---- the frame -------------------------------------------------------------------------------------------------------
 
-@of(NOTEBOOKS, AWAITED)
+@of(NOTEBOOKS)
 def test_the_first_cell_says_what_it_is_for_how_long_it_takes_and_what_it_needs(path):
     first = frame.read(path).cells[0].source
     number = int(path.stem[:2])
@@ -66,10 +63,10 @@ def test_the_first_cell_says_what_it_is_for_how_long_it_takes_and_what_it_needs(
     for words in ("**Afterwards you can**", "**Time**", "**You need**", "**Exercises**"):
         assert f"\n{words}" in first, words
     minutes = int(re.search(r"\*\*Time\*\*: about (\d+) minutes", first)[1])
-    assert 30 <= minutes <= 60 or path.stem in AWAITED
+    assert 30 <= minutes <= 60
 
 
-@of(NOTEBOOKS, AWAITED)
+@of(NOTEBOOKS)
 def test_it_has_a_step_through_a_picture_questions_and_something_to_read_next(path):
     notebook = frame.read(path)
     sources = "\n".join(cell.source for _, cell in frame.code(notebook))
@@ -82,7 +79,7 @@ def test_it_has_a_step_through_a_picture_questions_and_something_to_read_next(pa
     assert len(frame.LINK.findall(last.partition("## References")[2])) >= 2
 
 
-@of(NOTEBOOKS, AWAITED)
+@of(NOTEBOOKS)
 def test_its_exercises_are_those_of_the_library_and_each_is_checked(path):
     sources = "\n".join(cell.source for _, cell in frame.code(frame.read(path)))
     own = [number for number in EXERCISES if number.startswith(path.stem[:2] + ".")]
@@ -92,17 +89,17 @@ def test_its_exercises_are_those_of_the_library_and_each_is_checked(path):
     assert any(EXERCISES[number].kind == "a backward pass from blank" for number in own)
 
 
-@of(NOTEBOOKS, AWAITED)
+@of(NOTEBOOKS)
 def test_every_symbol_is_declared_before_it_is_used(path):
     assert not frame.undeclared(frame.read(path))
 
 
-@of(NOTEBOOKS, {"11_why_it_is_fast"})
+@of(NOTEBOOKS)
 def test_every_name_in_the_prose_is_one_of_its_code_or_of_the_library(path):
     assert not frame.unknown_names(frame.read(path))
 
 
-@of(NOTEBOOKS, AWAITED)
+@of(NOTEBOOKS)
 def test_its_solutions_are_there_solve_every_exercise_and_say_why(path):
     solved = frame.read(frame.FOLDER / "solutions" / path.name)
     shown = "\n".join(frame.output_text(cell) for _, cell in frame.code(solved))
@@ -127,7 +124,7 @@ def test_it_runs_in_a_fresh_kernel_and_shows_what_is_stored(path, record_propert
     for (k, old), (_, new) in zip(frame.code(stored), frame.code(fresh)):
         assert not any(output.get("name") == "stderr" for output in new.outputs), f"cell {k}: {frame.output_text(new)}"
         assert not frame.PATHS.search(frame.output_text(new)), f"cell {k}"
-        if "varies" not in frame.tags(new) and path.stem not in AWAITED:
+        if "varies" not in frame.tags(new):
             assert frame.same_but_for_rounding(frame.output_text(old), frame.output_text(new)), f"cell {k}"
 
 

@@ -28,6 +28,15 @@ def test_an_equation_stands_beside_the_line_as_it_is_in_the_source():
         plots.beside(RNN.step, [("", "h")])
 
 
+def test_names_in_the_lines_are_explained_below_them_and_must_be_there():
+    table = plots.beside(RNN.step, [("h' = tanh(a)", "h_new = ")], {"wx": "W x + b", "self.R": "R"})
+    assert repr(table).splitlines()[-2:] == ["wx: W x + b", "self.R: R"]
+    assert "<li><code>wx</code>: W x + b</li>" in table._repr_html_()
+    for absent in ("w", "memo", "R"):
+        with pytest.raises(ValueError, match=f"names has '{absent}', which none of the lines shown has"):
+            plots.beside(RNN.step, [("h' = tanh(a)", "h_new = ")], {absent: ""})
+
+
 def test_the_figures_of_notebook_01_show_what_they_are_given():
     cell = make_cell("rnn", 1, 4, dtype="float64")
     norms = np.median(experiments.gradient_norms(cell, np.ones((5, 1, 2))), axis=1)
@@ -37,4 +46,6 @@ def test_the_figures_of_notebook_01_show_what_they_are_given():
     singular = plots.singular_values_figure(np.arange(4.0)[::-1], {1: np.ones(4), 2: np.ones(4) / 2}).axes
     assert [text.get_text() for text in singular[1].get_legend().get_texts()] == ["1 step", "2 steps"]
     chain = plots.delay_line_figure(np.array([1, 1.5, 2.25, 0, 0]), 1.5).axes[0]
+    zeros = chain.lines[1].get_ydata()[0]
+    assert [text.get_text() for at, text in zip(chain.get_yticks(), chain.get_yticklabels()) if at == zeros] == ["0"]
     assert np.array_equal(chain.lines[0].get_xdata(), [0, 1, 2]) and np.array_equal(chain.lines[1].get_xdata(), [3, 4])

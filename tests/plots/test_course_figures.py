@@ -54,6 +54,21 @@ def test_a_table_of_weights_hides_what_comes_later():
     assert np.array_equal(np.ma.getmaskarray(image.get_array()), np.triu(np.ones((4, 4)), 1) > 0)
 
 
+@pytest.mark.parametrize("table, extend", [([[1, 0, 0], [0.5, 0.5, 0], [0.2, 0.3, 0.5]], "max"), (np.eye(3), "neither")])
+def test_a_scale_that_is_cut_says_so_at_its_end(table, extend):
+    figure = plots.weights_figure({"a": np.array(table)})
+    bar = next(axes for axes in figure.axes if axes.get_label() == "<colorbar>")
+    assert images(figure)[0].colorbar.extend == extend and "square root" in bar.get_ylabel()
+
+
+def test_a_task_is_solved_below_a_line_of_its_own():
+    figure = plots.courses_figure({"one": {"rwa": np.ones(50)}, "two": {"rwa": np.ones(50)}}, guessing={"two": 0.5},
+                                  solved={"one": 0.001})
+    assert [line.get_ydata()[0] for line in figure.axes[0].lines[1:]] == [0.001]
+    assert [line.get_ydata()[0] for line in figure.axes[1].lines[1:]] == [0.5]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["rwa", "solved below", "guessing"]
+
+
 def test_a_cell_keeps_its_colour_among_the_courses_and_labels_are_not_repeated():
     figure = plots.courses_figure({"one": {"rwa": np.ones(50), "something": np.ones(50)}, "two": {"rwa": np.ones(50)}})
     assert [axes.lines[0].get_color() for axes in figure.axes] == [plots.cell_style("rwa")["color"]] * 2

@@ -10,7 +10,7 @@ import pytest
 
 import minirnn
 from minirnn.stepping.html import MOST_PAGES, Page, document
-from minirnn.stepping.words import Number, number, written
+from minirnn.stepping.words import Digits, number, written
 
 EMPTY = {"meta", "input", "br", "img"}
 
@@ -81,6 +81,21 @@ def test_a_file_loads_nothing_and_holds_every_page():
     assert len(data["templates"]) <= 4, "pages that differ in their numbers alone share a template"
 
 
+def test_the_page_can_be_read_without_its_styles():
+    page = step_of("rnn", n_hidden=2)._repr_html_()
+    text = read(page)[1]
+    bare = re.sub(r' class="[^"]*"', "", page.partition("</style>")[2])              # what JupyterLab leaves of one not trusted
+    assert '<span style="color:#B84A00">dh</span>' in bare and '<td style="text-align:left' in bare
+    assert "Colours: input · state · gate · other value · weight · gradient" in text
+
+
+@pytest.mark.parametrize("name, n_hidden, opened, folded", [("rnn", 2, True, False), ("rnn", 5, False, True),
+                                                            ("lstm", 2, True, True)])
+def test_two_products_of_few_terms_are_shown_without_being_asked_for(name, n_hidden, opened, folded):
+    page = step_of(name, n_hidden)._repr_html_()
+    assert ("<details open>" in page) == opened and ("<details>" in page) == folded
+
+
 def test_the_sliders_have_labels_and_the_page_shows_without_a_script():
     step = step_of()
     text = document(step)
@@ -101,7 +116,7 @@ def test_a_file_of_too_many_pages_is_refused_in_words(tmp_path):
                                          (-1e30, "−1.00e30"), (999.9996, "1000.000")])
 def test_numbers_are_written_alike(value, text):
     assert number(value) == text
-    assert written([Number(value, True)]) == (f"({text})" if value < 0 else text)
+    assert written([Digits(value, True)]) == (f"({text})" if value < 0 else text)
 
 
 def test_sliders_in_a_live_notebook_replace_the_page():

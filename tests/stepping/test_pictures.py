@@ -143,6 +143,9 @@ def test_the_unrolled_network_shows_the_gradient_of_what_is_chosen():
     assert np.allclose(value, minirnn.unroll(cell, xs)["f"][:, 2, 1])
     steps = [minirnn.step_through(cell, xs, t=t, unit=2, example=1, loss="last").gradients["f"] for t in range(6)]
     assert np.allclose(np.nan_to_num(gradient), np.abs(steps)) and "f of unit 2 goes from" in drawing.alt
+    counted = minirnn.draw_unrolled(cell, xs, "f", unit=2, example=1, first_step=1).figure.axes
+    assert np.array_equal(counted[1].lines[-1].get_xdata(), [1, 2, 3, 4, 5, 6])
+    assert [text.get_text() for text in counted[0].texts if text.get_text().startswith("$x")] == [f"$x_{{{t}}}$" for t in range(1, 7)]
     with pytest.raises(KeyError, match="value 'q' is unknown, expected one of a_i, i, a_f, f"):
         minirnn.draw_unrolled(cell, xs, "q")
 
@@ -161,6 +164,8 @@ def test_the_shapes_of_products_are_to_scale():
     (lambda: minirnn.draw("rnn", edges="blue"), ValueError, "edges is 'blue', expected one of plain, value, gradient"),
     (lambda: minirnn.draw("rnn", step=3), TypeError, "step is a int, expected a StepThrough"),
     (lambda: minirnn.draw_shapes("rnn", batch=0), ValueError, "batch is 0, expected a positive integer"),
+    (lambda: minirnn.draw_unrolled(minirnn.make_cell("rnn", 1, 1), np.ones((2, 1, 1)), first_step=2), ValueError,
+     "first_step is 2, expected one of 0, 1"),
     (lambda: minirnn.draw_unrolled("rnn", np.ones((2, 1, 1))), TypeError, "cell is a str, expected a Cell"),
 ])
 def test_bad_arguments_are_named(call, error, words):

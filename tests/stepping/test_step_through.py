@@ -1,6 +1,7 @@
 """Every number of a step-through is one that the cell computes, every sum adds up, for every cell with every option."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -8,10 +9,10 @@ from every_cell import CASES, awaken, label
 
 import minirnn
 from minirnn.cells.cell import Memo
-from minirnn.stepping.equations import shown
+from minirnn.stepping.equations import symbol_of
 from minirnn.stepping.one_step import Passage, StepThrough
 from minirnn.stepping.reading import graph_of, noted_as
-from minirnn.stepping.text import WIDTH
+from minirnn.stepping.text import LINE_WIDTH
 
 T, D, H, B = 3, 2, 3, 2
 STEPS = range(T) if os.environ.get("MINIRNN_ALL") else (0, T - 1)
@@ -59,7 +60,7 @@ def test_every_gradient_shown_is_that_of_step_backward_at_every_step_unit_and_ex
                     assert np.isclose(step.gradients[f"x[{feature}]"], dxs[t, feature, example], rtol=1e-9, atol=1e-12)
                 for share in step.shares:
                     name_, _, row = share.name.removeprefix("d").rstrip("]").partition("[")
-                    own = next(a for parameter, a in grads.items() if shown(parameter) == name_)
+                    own = next(a for parameter, a in grads.items() if symbol_of(parameter) == name_)
                     numbers = [piece.value for piece in share.pieces if not isinstance(piece, str)]
                     assert np.allclose(numbers[-own.shape[1]:], own[int(row)], rtol=1e-9, atol=1e-12)
             assert step.gap[0] < 1e-12
@@ -177,7 +178,24 @@ def test_the_gradient_comes_from_where_it_is_said():
 def test_the_text_fits_in_a_hundred_columns():
     for name in minirnn.CELLS:
         step = StepThrough(passage_of(name, {}), 2, 1, 0)
-        assert max(map(len, str(step).splitlines())) <= WIDTH, name
+        assert max(map(len, str(step).splitlines())) <= LINE_WIDTH, name
+
+
+@pytest.mark.parametrize("name, options", CASES, ids=label)
+def test_a_negative_number_behind_another_sign_stands_in_brackets(name, options):
+    passage = passage_of(name, options)
+    for t in STEPS:
+        for unit in range(2):
+            text = " ".join(str(StepThrough(passage, t, unit, 1)).split())
+            assert not re.search(r"[+·/−] ?−", text), re.search(r".{20}[+·/−] ?−.{20}", text)[0]
+
+
+def test_a_gradient_through_one_matrix_alone_is_written_out_in_its_line():
+    step = StepThrough(passage_of("rnn", {}), 2, 1, 0)
+    da = step.flows.of(step.graph["h'"]) * (1 - step.graph["h'"].array**2)
+    terms = " + ".join(f"{weight:.3f}·{a:.3f}" for weight, a in zip(step.cell.params["R"][:, 1], da[:, 0]))
+    line = next(line for line in str(step).splitlines() if line.startswith("  dh = "))
+    assert re.sub(r"[()]", "", line).replace("−", "-").startswith(f"  dh = Rᵀ da = {terms} = {step.gradients['h']:.3f} ")
 
 
 def test_a_float32_cell_is_shown_and_stays_as_it_was():

@@ -7,7 +7,7 @@ import minirnn
 from minirnn import Memo
 from minirnn.activations import log_add, sigmoid, softplus
 from minirnn.stepping.graph import FUNCTIONS
-from minirnn.stepping.tracing import Traced
+from minirnn.stepping.tracing import Recorded
 
 T, D, H, B = 4, 2, 3, 2
 
@@ -77,7 +77,7 @@ OPERATIONS = {
     "part of an array replaced": lambda a, b: _replaced(a, b),
     "mean and sum": lambda a, b: a - a.mean(axis=0, keepdims=True) + b.sum(axis=0, keepdims=True),
     "stack and index": lambda a, b: np.stack([a, b])[1] * np.stack([a, b])[0],
-    "where": lambda a, b: np.where(a.value.array > 0 if isinstance(a, Traced) else a > 0, a * b, b),
+    "where": lambda a, b: np.where(a.value.array > 0 if isinstance(a, Recorded) else a > 0, a * b, b),
     "clip and extremes": lambda a, b: np.clip(a, -0.5, 0.5) + np.maximum(a, b) - np.minimum(b, 0.3),
     "powers and roots": lambda a, b: np.sqrt(a**2 + 1) + b**3 + np.square(a) / (2 + b**2),
     "unknown to it": lambda a, b: np.einsum("hb,hb->hb", a, b) + np.cumsum(a, axis=0),

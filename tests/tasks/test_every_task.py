@@ -7,7 +7,7 @@ import pytest
 
 import minirnn
 from minirnn.tasks import Criterion, check_task, notes_on
-from minirnn.tasks.showing import as_text, shown
+from minirnn.tasks.showing import as_text, samples
 
 from every_task import MNIST, SMALL, made_up_mnist, small_task  # noqa: F401
 
@@ -139,7 +139,7 @@ def test_every_option_of_a_task_is_described(name):
 @EACH
 def test_a_task_says_with_which_options_it_is_made_short_enough_to_be_looked_at(name):
     task = minirnn.make_task(name, **minirnn.TASKS[name].to_show)
-    text = as_text(shown(task, seed=0)[0])
+    text = as_text(samples(task, seed=0)[0])
     assert 2 <= len(text.splitlines()) <= 40 and max(map(len, text.splitlines())) <= 120
 
 

@@ -318,7 +318,7 @@ class Silent(Quiet):
                                           (Refusing, "Forbidden"), (Silent, "timed out")])
 def test_a_server_that_misbehaves_ends_in_one_sentence(published, tmp_path, monkeypatch, handler, why):
     folder, cache = published
-    monkeypatch.setattr(fetching, "PATIENCE", 0.3)
+    monkeypatch.setattr(fetching, "LONGEST_SILENCE", 0.3)
     Silent.over.clear()
     with serving(tmp_path, handler) as address:
         monkeypatch.setattr(mnist, "MIRRORS", (address,))

@@ -67,7 +67,7 @@ def test_what_is_wrong_with_the_place_or_the_options_is_one_sentence(file, place
     ("import numpyy\n", r"raises ModuleNotFoundError: No module named 'numpyy' \(mytask.py, line 1\)"),
     ("\ndef f(:\n", r"raises SyntaxError: .* \(mytask.py, line 2\)"),
     ("x = 1\nx.y\n", r"raises AttributeError: .* \(mytask.py, line 2\)"),
-    ("\0", "raises "),
+    ("x = 1\n\0", "mytask.py, line 2: the file is no Python text"),
     ("from minirnn import Task\nclass Delay(Task):\n    def __init__(self):\n        self.a.b\n",
      r"Delay in .* raises AttributeError: .* \(mytask.py, line 4\)"),
 ])

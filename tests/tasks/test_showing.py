@@ -9,7 +9,7 @@ import pytest
 import minirnn
 from minirnn import cli, plots
 from minirnn.tasks import Batch, Task
-from minirnn.tasks.showing import as_text, shown
+from minirnn.tasks.showing import as_text, samples
 
 from every_task import made_up_mnist, small_task  # noqa: F401
 
@@ -25,7 +25,7 @@ def rows(text):
 def test_the_text_of_a_copy_shows_what_was_drawn():
     task = minirnn.make_task("copy", length=9, n_copied=3)
     batch = task.batch(np.random.default_rng(5), 8)
-    one, = shown(task, seed=5)
+    one, = samples(task, seed=5)
     column = next(k for k in range(8) if one.inputs[0].values == ["ABCDEFGH·?"[i] for i in batch.xs[:, :, k].argmax(axis=1)])
     text = rows(as_text(one))
     assert text["target"] == "".join("ABCDEFGH·"[i] for i in batch.targets[:, column])
@@ -33,14 +33,14 @@ def test_the_text_of_a_copy_shows_what_was_drawn():
 
 def test_the_text_of_an_addition_has_its_numbers_marks_and_sum():
     task = minirnn.make_task("addition", length=8)
-    text = rows(as_text(shown(task, seed=1)[0]))
+    text = rows(as_text(samples(task, seed=1)[0]))
     numbers, marks = [float(word) for word in text["number"].split()], [int(word) for word in text["marked"].split()]
     assert len(numbers) == len(marks) == 8 and sum(marks) == 2
     assert float(text["sum"]) == pytest.approx(sum(n for n, mark in zip(numbers, marks) if mark), abs=0.011)
 
 
 def test_nothing_stands_where_nothing_is_asked_or_read():
-    for one in shown(minirnn.make_task("length", length=10), seed=2, n=2):
+    for one in samples(minirnn.make_task("length", length=10), seed=2, n=2):
         (noise,), (target,) = one.inputs, one.targets
         asked = [t for t, value in enumerate(target.values) if value is not None]
         assert len(asked) == 1 and [value is None for value in noise.values] == [t > asked[0] for t in range(10)]
@@ -48,30 +48,30 @@ def test_nothing_stands_where_nothing_is_asked_or_read():
 
 
 def test_sequences_are_shown_with_different_answers_first_and_none_twice():
-    answers = [next(v for v in one.targets[0].values if v is not None) for one in shown(minirnn.make_task("reber"), n=2)]
+    answers = [next(v for v in one.targets[0].values if v is not None) for one in samples(minirnn.make_task("reber"), n=2)]
     assert sorted(answers) == [0, 1]
-    assert len(shown(minirnn.make_task("alternate", length=5), n=3)) == 1
-    digits = [one.targets[0].values[-1] for one in shown(minirnn.make_task("digits"), n=6)]
+    assert len(samples(minirnn.make_task("alternate", length=5), n=3)) == 1
+    digits = [one.targets[0].values[-1] for one in samples(minirnn.make_task("digits"), n=6)]
     assert len(set(digits)) == 6
 
 
 def test_a_picture_is_drawn_as_it_was_written_and_as_it_is_read():
-    one, = shown(minirnn.make_task("digits-permuted"))
+    one, = samples(minirnn.make_task("digits-permuted"))
     text = as_text(one)
     assert text.startswith("as written") and "as read" in text and len(text.splitlines()) == 10
     order = minirnn.make_task("digits-permuted").order
     np.testing.assert_array_equal(one.read.ravel(), one.picture.ravel()[order])
-    assert "as read" not in as_text(shown(minirnn.make_task("digits"))[0])
+    assert "as read" not in as_text(samples(minirnn.make_task("digits"))[0])
 
 
 def test_long_sequences_are_broken_into_lines_that_fit():
-    lines = as_text(shown(minirnn.make_task("addition", length=50))[0], width=60).splitlines()
+    lines = as_text(samples(minirnn.make_task("addition", length=50))[0], width=60).splitlines()
     assert max(map(len, lines)) <= 60 and len([line for line in lines if line.startswith("number")]) >= 5
 
 
 def test_unprintable_characters_do_not_break_a_line(tmp_path):
     (tmp_path / "a.txt").write_bytes("a\nb\tc\x07".encode() * 50)
-    text = as_text(shown(minirnn.make_task("text", path=tmp_path / "a.txt", length=20))[0])
+    text = as_text(samples(minirnn.make_task("text", path=tmp_path / "a.txt", length=20))[0])
     assert len(text.splitlines()) == 2 and "¶" in text and "�" in text
 
 
@@ -89,7 +89,7 @@ class Crowd(Task):
 def test_every_task_has_a_figure_with_inputs_above_targets(name, tmp_path):
     task = Crowd() if name == "own" else small_task(name)
     figure = plots.task_figure(task, seed=1, n=2)
-    found = shown(task, seed=1, n=2)
+    found = samples(task, seed=1, n=2)
     strips = [axes for axes in figure.axes if axes.get_yticks().size]
     assert len(strips) == len(found)
     for axes, one in zip(strips, found):
@@ -105,7 +105,7 @@ def test_every_task_has_a_figure_with_inputs_above_targets(name, tmp_path):
 def test_a_figure_writes_the_letters_of_a_sequence_in_their_places():
     task = minirnn.make_task("reber", length=12)
     axes, = plots.task_figure(task, seed=3, n=1).axes
-    one, = shown(task, seed=3)
+    one, = samples(task, seed=3)
     letters = {round(text.get_position()[0]): text.get_text() for text in axes.texts if text.get_text() in "BEPSTVX"}
     assert letters == {t: letter for t, letter in enumerate(one.inputs[0].values, 1) if letter}
 

@@ -160,3 +160,18 @@ def test_every_record_has_a_curve_that_ends_where_the_record_does():
 def test_the_authors_curves_can_be_read():
     iterations, costs = tables.author_curve("adding_problem_100", "rwa")
     assert iterations[:2] == [0, 100] and costs[0] == 1.0983 and len(costs) == 500
+
+
+def test_the_authors_table_says_when_his_costs_and_our_runs_met_the_criterion():
+    found = {(row["task"], row["model"]): row for row in tables.AuthorsRuns().rows}
+    assert len(found) == 8
+    lines = (tables.RESULTS / "published" / "rwa_author_curves.csv").read_text().splitlines()
+    for (task, model), row in found.items():
+        his = [line.split(",") for line in lines if line.startswith(f"{task.replace('addition', 'adding')}_problem_100,{model},")]
+        bound = float(row["criterion"].rpartition("<")[2])
+        met = [int(at) for _, _, at, cost, _ in his if float(cost) < bound]
+        assert row["published"] == (f"{met[0]:,}" if his else "")
+        for record in row["records"]:
+            assert record["experiment"]["task_options"]["length"] == 100 and record["criterion"] == row["criterion"]
+            assert row["ours"] == f"{record['solved_at']:,}" or len(row["records"]) > 1
+    json.dumps(tables.AuthorsRuns().as_dict())
