@@ -18,8 +18,8 @@ from .hypotheses import Case, Explanation, Quantities, explain
 from .repairs import is_slope
 
 LARGEST = 128               # elements of a value that is looked at
-RUNS = 1500                 # of the method with other values in it, after which the search ends
-TRIES = 20                  # of quantities where no linear system says what is needed: each takes a run with everything recorded
+RUNS = 5000                 # of the method with other values in it, after which the search ends
+TRIES = 240                  # of quantities where no linear system says what is needed: each takes a run with everything recorded
 MANY = "many"               # values would do: they are not determined
 
 
@@ -77,19 +77,19 @@ class Recorded:
         """key -> 1 for values that are linear in the incoming gradient."""
         return {key: 1 for key, value in self.values.items() if _degree(value, self._twice.get(key)) == 1}
 
-    def quantities(self, key):
-        """Everything that a call knows before this value is computed; and what can easily be made of it."""
+    def quantities(self, key, made=True):
+        """Everything that a call knows before this value is computed; if `made`, also what can easily be made of it."""
         turns = self._turns(key)
-        turn = key.call, key.nth if turns > 1 else 0
+        turn = key.call, key.nth if turns > 1 else 0, made
         if turn not in self._known:
-            self._known[turn] = self._gathered(key, turns)
+            self._known[turn] = self._gathered(key, turns, made)
         return self._known[turn]
 
     def _turns(self, key):
         """How often the call reaches the expression."""
         return self._reached[key.expression, key.call]
 
-    def _gathered(self, key, turns):
+    def _gathered(self, key, turns, made):
         known = Quantities()
         for other, value in self.values.items():
             e = self.traced.expressions[other.expression]
@@ -105,6 +105,8 @@ class Recorded:
         for name, c in numbers.items():
             if type(c) in (int, float) and c not in (0, 1):
                 known.add(name, np.full((1, 1), float(c)), 0, True, name)
+        if not made:
+            return known
         known.add_forms()
         if turns == 1:
             known.add_statistics()
@@ -238,7 +240,7 @@ class Search:
                 ways.append((exchanged, lambda _, other: other))
             for explanation, form in ways[:max(0, TRIES - self.tries)]:
                 self.tries += 1
-                left = self._left_with(site, q.code, form, times)
+                left = self._left_with(site, q, form, times)
                 if left is not None and left < wrong:
                     found.append(Proposal(site, explanation, frozenset(left)))
         return found
@@ -248,13 +250,14 @@ class Search:
         once, twice = (self.run(site.replaced([value + k * np.cos(value) for value in site.values])) for k in (0.1, 0.2))
         return bool(np.all(np.abs(twice - self.base - 2 * (once - self.base)) <= 1e-9 * self.scales))
 
-    def _left_with(self, site, code, form, times):
-        """What is wrong with form(value, quantity of that code) in a site's place; None if that cannot be computed."""
+    def _left_with(self, site, wanted, form, times):
+        """What is wrong with form(value, such a quantity) in a site's place; None if that cannot be computed."""
         recorded, values = self.recorded, None
         try:
             for _ in range(times):                              # one time that it is reached may feed another
                 recorded = Recorded(self, site.replaced(values)) if values else recorded
-                others = [next(q.value for q in recorded.quantities(key) if q.code == code) for key in site.keys]
+                others = [next(q.value for q in recorded.quantities(key, not wanted.is_name) if q.code == wanted.code)
+                          for key in site.keys]
                 values = [form(recorded.values[key], other) for key, other in zip(site.keys, others)]
         except Exception:                                       # no such quantity, another shape, or the code cannot go on
             return None
