@@ -39,28 +39,47 @@ def interruptible():
     def interrupt(number, frame):
         seen.received = seen.received or number
         if dropping:
-            _thread.start_new_thread(_send, (number,))
-        else:
+            repeat(number)
+        elif not over:
             raise KeyboardInterrupt(signal.Signals(number).name)
 
     def unraisable(given):
         """Python drops an exception where none can be raised, as at the death of an object; the interruption is repeated."""
         if seen.received and issubclass(given.exc_type, KeyboardInterrupt):
             dropping.append(True)
-            _thread.start_new_thread(_send, (seen.received,))
+            repeat(seen.received)
             dropping.clear()
         else:
             hook(given)
 
-    before, hook, dropping = handle(interrupt), sys.unraisablehook, []
+    def repeat(number):
+        waiting.append(_thread.allocate_lock())
+        waiting[-1].acquire()
+        _thread.start_new_thread(_send, (number, over, waiting[-1]))
+
+    dropping, waiting, over = [], [], []
+    before, hook = handle(interrupt), sys.unraisablehook
     if before:
         sys.unraisablehook = unraisable
     try:
         yield seen
     finally:
+        over.append(True)
+        for lock in waiting:                                    # no thread of ours is left when Python shuts down
+            lock.acquire(timeout=1)
         for number, handler in before.items():
             signal.signal(number, handler)
         sys.unraisablehook = hook
+        _forget_what_exec_saw()
+
+
+def _forget_what_exec_saw():
+    """Let Python end with the exit status it is given, even if the interruption came inside of `exec` or `eval`.
+
+    An interruption that leaves code given as text, as dataclasses and named tuples are made from, is noted by Python as one
+    that nobody handled: `python -m` then ends by SIGINT, whatever the status. Code that ends well takes the note back.
+    """
+    exec("")
 
 
 def pass_on(history):
@@ -84,13 +103,19 @@ def exit_status(interruption, seen):
     return 128 + (getattr(interruption, "signal", None) or seen.received or signal.SIGINT)
 
 
-def _send(number):
-    """A signal to the main thread in a moment, which wakes it if it waits for something."""
+def _send(number, over, lock):
+    """A signal to the main thread in a moment, which wakes it if it waits for something; none if all is `over` by then.
+
+    A signal that came while Python shuts down would end it without the exit status of the command. `lock` is released.
+    """
     time.sleep(0.02)
-    if hasattr(signal, "pthread_kill"):
+    if over:
+        pass
+    elif hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident, number)
     else:
         signal.raise_signal(number)
+    lock.release()
 
 
 def handle(handler):

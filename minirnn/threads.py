@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-SMALL_PRODUCT = 2**22   # up to this many multiplications in a product, one thread is as good as several
+SMALL = 2**22           # up to this many multiplications in a product, one thread is as good as several
 COLUMNS = 40            # a share has at least this many columns, or its products would be too narrow to be fast
 LENGTH = 10_000         # and arrays of this many numbers, or its thread would wait for the interpreter most of the time
 PATIENCE = 5            # seconds that a run waits for its turn before it goes on with as many threads as there are
@@ -165,7 +165,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _is_small(cell, batch):
-    return cell.n_params * batch <= SMALL_PRODUCT       # about the largest product: all of the cell's parameters times the columns
+    return cell.n_params * batch <= SMALL       # about the largest product: all of the cell's parameters times the columns
 
 
 @contextmanager

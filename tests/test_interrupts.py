@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,39 @@ def test_an_interruption_that_python_drops_comes_again():
         Interrupted()
         threading.Event().wait(10)
     assert sys.unraisablehook.__module__ != "minirnn.interrupts"
+
+
+def test_an_interruption_that_is_to_come_again_does_not_come_when_all_is_over():
+    class Dies:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    arrived = []
+    before = signal.signal(signal.SIGINT, lambda *_: arrived.append("late"))
+    try:
+        with interruptible() as seen:
+            Dies()
+        assert seen.received == signal.SIGINT
+        time.sleep(0.2)                                         # it would come after 0.02 seconds
+        assert not arrived
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@posix
+def test_an_interruption_inside_of_exec_has_its_exit_status_too(tmp_path):
+    """As while a library makes its dataclasses: `python -m` would end by SIGINT, though the interruption was handled."""
+    (tmp_path / "command.py").write_text(
+        "import signal, sys\n"
+        "from minirnn.interrupts import exit_status, interruptible\n"
+        "with interruptible() as seen:\n"
+        "    try:\n"
+        "        exec('signal.raise_signal(signal.SIGTERM)')\n"
+        "    except KeyboardInterrupt as error:\n"
+        "        status = exit_status(error, seen)\n"
+        "sys.exit(status)\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
+    assert subprocess.run([sys.executable, "-m", "command"], env=environment).returncode == 143
 
 
 SLOW_NUMPY = """

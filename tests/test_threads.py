@@ -14,7 +14,7 @@ from whole import ALL, amount
 
 import minirnn
 from minirnn import threads, unrolling
-from minirnn.threads import COLUMNS, LENGTH, SMALL_PRODUCT, blas_threads, n_shares, threads_for
+from minirnn.threads import COLUMNS, LENGTH, SMALL, blas_threads, n_shares, threads_for
 
 
 @pytest.fixture
@@ -41,20 +41,20 @@ class Sized:
 
 
 def test_a_small_product_runs_on_one_thread_and_a_large_one_as_before(two_threads):
-    with threads_for([Sized(SMALL_PRODUCT)], 1):
+    with threads_for([Sized(SMALL)], 1):
         assert blas_threads() == 1
     assert blas_threads() == 2
-    with threads_for([Sized(1), Sized(SMALL_PRODUCT + 1)], 1):
+    with threads_for([Sized(1), Sized(SMALL + 1)], 1):
         assert blas_threads() == 2
 
 
 def test_columns_are_shared_where_there_are_enough_and_then_every_product_has_one_thread(two_threads):
     H = LENGTH // COLUMNS
-    wide = Sized(SMALL_PRODUCT, H)
+    wide = Sized(SMALL, H)
     assert n_shares(wide, 2 * COLUMNS) == 2
     assert n_shares(wide, 2 * COLUMNS - 1) == 1                     # too narrow
-    assert n_shares(Sized(SMALL_PRODUCT, H - 1), 2 * COLUMNS) == 1          # too short
-    assert n_shares(Sized(SMALL_PRODUCT // 80, H), 80) == 1                 # small
+    assert n_shares(Sized(SMALL, H - 1), 2 * COLUMNS) == 1          # too short
+    assert n_shares(Sized(SMALL // 80, H), 80) == 1                 # small
     with threads_for([wide], 2 * COLUMNS):
         assert blas_threads() == 1
         assert n_shares(wide, 2 * COLUMNS) == 2                     # asked again inside
@@ -96,7 +96,7 @@ def test_the_number_of_threads_comes_back_after_blocks_that_overlap(two_threads)
         assert blas_threads() == 2
 
 
-SMALL_ONE, LARGE_ONE = [Sized(1)], [Sized(SMALL_PRODUCT + 1)]
+SMALL_ONE, LARGE_ONE = [Sized(1)], [Sized(SMALL + 1)]
 
 
 @pytest.mark.parametrize("one, other, number", [(SMALL_ONE, LARGE_ONE, 1), (LARGE_ONE, SMALL_ONE, 2)])

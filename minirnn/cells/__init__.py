@@ -2,7 +2,8 @@
 
 Read `cell.py` first: it says what a cell is (one step, its gradient, and the sums over time). Then `elman.py`, the smallest
 cell, and `lstm.py`, `gru.py`, `rwa.py`, `rda.py` and the others in any order. `parameters.py` is how weights are named and
-stored, and `function_cell.py`, one folder up, makes a cell from two functions of your own. A new cell is one file, and a line in `CELLS`.
+stored, and `function_cell.py`, one folder up, makes a cell from two functions of your own. A new cell is one file, and a
+line in `CELLS`.
 """
 
 from .. import checks

@@ -7,12 +7,12 @@ derivative of every component of the new state with respect to the input, every 
 pre-activations and every parameter gives a matrix of verdicts. A cell's backward pass is also taken apart: each of its
 methods is called alone, with right values for what the others would have handed it.
 
-**What.** A mistake is a hypothesis with a numeric consequence, so it can be tested. The method's own source is run once
-more with every expression in it exchangeable (see `trace.py`). For each expression, a linear system says which value it
-would have had to have for every gradient to come out right; for most there is none, and they are cleared. Where there
-is one, it is compared with what the named quantities of the step could make of it: the same with the other sign, times
-1 − i, with dc_new · f added, another gate's gradient, ... A finding is only reported after the method, with that one
-value put right, gave every gradient as the numeric derivative has it. If nothing fits, that is what is said.
+**What.** A mistake is a small change of right code, so a small change makes it right again. Of each method that is wrong,
+such changes are tried one after the other (see `repairs.py`), first on the method alone, then with the whole check run
+again. Where none helps, the method is run with every expression in it exchangeable (see `search.py`). For each expression,
+a linear system says which value it would have had to have for every gradient to come out right; for most there is none,
+and they are cleared. Where there is one, it is compared with what the named quantities of the step could make of it: times
+1 − i, with dc_new · f added, another gate's gradient, ... If nothing fits, that is what is said.
 """
 
 import html
@@ -32,6 +32,7 @@ from .source import Code
 from .stages import CENTRAL, LayerBackward, LossGradient, Probe, TwoSteps, stages
 from .trial import WholeCheck
 from .verdicts import Verdicts
+
 
 class Diagnosis:
     """What is wrong with a cell's backward pass: `findings`, and the matrix of verdicts of single steps.

@@ -59,5 +59,3 @@ def _size(n, cell, n_in, n_hidden):
             if n == k * old and old > 1:
                 return k * new
     return n
-
-

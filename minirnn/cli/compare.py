@@ -12,7 +12,7 @@ from ..cells import CELLS
 from ..tasks.task import Criterion
 from ..training.comparing import Comparison, read_curve, run_all
 from ..training.presets import FIVE
-from .common import WRITTEN, OUT, add_command, save_figure
+from .common import OUT, WRITTEN, add_command, save_figure
 from .options import add_settings, experiment_from
 
 

@@ -8,7 +8,7 @@ from ..cells import CELLS
 from ..checking.check import METHODS
 from ..experiments import tour
 from ..training import Progress
-from .common import WRITTEN, OUT, add_command, check_figure, guessing, print_language_model, save_figure
+from .common import OUT, WRITTEN, add_command, check_figure, guessing, print_language_model, save_figure
 from .lemma1 import print_lemma1
 
 SECONDS = 50                    # on a slow machine the language model stops here

@@ -18,7 +18,8 @@ def add(commands):
     command.add_argument("number", type=which, metavar="N", help="; ".join(f"{n}: {task}" for n, task in TABLES.items())
                          + "; author: addition and copy at T = 100, as the RWA's author trained them")
     command.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the records are")
-    command.add_argument("--figure", type=Path, metavar="PATH", help="where to draw the curves (default: minirnn-out/tableN.png; of the author's runs the name gets the task's)")
+    command.add_argument("--figure", type=Path, metavar="PATH", help="where to draw the curves (default: "
+                         "minirnn-out/tableN.png; of the author's runs the name gets the task's)")
     command.add_argument("--json", action="store_true", help="print the table and its records as JSON")
 
 
@@ -44,8 +45,8 @@ def run(options):
     print(json.dumps(table.as_dict(), indent=1) if options.json else table)
     missing = [row["model"] for row in table.rows if not row["records"]]
     if missing and not options.json:
-        print(f"\nNo run yet of {', '.join(missing)}. One takes an hour or more: python -m minirnn train {table.task} --preset paper "
-              f"--cell {missing[0]}")
+        print(f"\nNo run yet of {', '.join(missing)}. One takes an hour or more: python -m minirnn train {table.task} "
+              f"--preset paper --cell {missing[0]}")
     if curves and (options.figure or not options.json):
         metric = criterion.metric if criterion else "loss"
         save_figure("curves_figure", curves, path, options.json, metric=metric, criterion=criterion and criterion.bound,
@@ -66,7 +67,8 @@ def run_author(options):
         rows = [row for row in found.rows if row["task"] == task]
         curves = {row["model"]: [read_points(one["curve"]) for one in row["records"]] for row in rows if row["records"]}
         last = max([one["steps"] for row in rows for one in row["records"]] + [row["met"] for row in rows if row["met"]])
-        his = {f"{row['model']}, by the RWA's author": [line[:int(1.25 * last) // 100] for line in row["curve"]]
+        his = {f"{row['model']}, by the RWA's author": zip(*(point for point in zip(*row["curve"]) if point[0] < 1.25 * last))
                for row in rows if row["curve"]}
         save_figure("curves_figure", curves, path.with_name(f"{path.stem}-{task}{path.suffix}"), options.json, reference=his,
-                    criterion=Criterion.of(rows[0]["criterion"]).bound, title=f"{task}, T = 100: our runs, and the author's under them")
+                    criterion=Criterion.of(rows[0]["criterion"]).bound,
+                    title=f"{task}, T = 100: our runs, and the author's under them")

@@ -7,7 +7,7 @@ from ..training import Progress, read_record, run_experiment
 from ..training.checkpoint import load_state
 from ..training.experiment import Experiment
 from ..training.folder import CHECKPOINT, CURVE, MODEL, RECORD, read_experiment
-from .common import WRITTEN, OUT, add_command, save_figure
+from .common import OUT, WRITTEN, add_command, save_figure
 from .options import add_settings, experiment_from
 
 FIGURE = "training.png"

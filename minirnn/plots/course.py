@@ -7,9 +7,7 @@ import textwrap
 
 import numpy as np
 
-from .style import FAINT, INK, figure, tidy
-
-BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
+from .style import BLUE, FAINT, GREEN, INK, ORANGE, PINK, YELLOW, figure, tidy
 
 
 class Beside:
@@ -136,7 +134,7 @@ def singular_values_figure(own, products):
     left.plot(units, own, color=INK, marker="o", markersize=3, linewidth=1)
     left.axhline(1, color=FAINT, linewidth=0.8)
     left.set_ylim(-0.03 * own[0], None)
-    shades = [BLUE, GREEN, "#E69F00", ORANGE, "#CC79A7"]
+    shades = [BLUE, GREEN, YELLOW, ORANGE, PINK]
     for (k, values), colour, marker in zip(products.items(), shades, "os^Dv"):
         right.plot(units, values, color=colour, marker=marker, markevery=7, markersize=5, linewidth=1.4,
                    label=f"{k} step{'s' * (k > 1)}")

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from .style import FAINT, INK, figure, running_mean, tidy
+from .style import BLUE, FAINT, GREEN, INK, ORANGE, PINK, YELLOW, figure, running_mean, tidy
 from .verdicts import verdicts_panel
 
-BLUE, ORANGE, GREEN, YELLOW, PINK = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7"
 METHODS = {"one-sided": (GREEN, "^", "one-sided: (L(θ+δ) − L(θ))/δ"), "central": (BLUE, "o", "central: (L(θ+δ) − L(θ−δ))/2δ")}
 
 

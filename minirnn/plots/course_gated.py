@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .style import FAINT, INK, cell_style, figure, line_style, tidy
+from .style import BLUE, FAINT, GREEN, INK, ORANGE, PINK, SKY, cell_style, figure, line_style, tidy
 
-SHADES = ("#56B4E9", "#0072B2", "#009E73", "#D55E00", "#CC79A7")         # with its own line and marker each, for grey print
+SHADES = (SKY, BLUE, GREEN, ORANGE, PINK)          # with its own line and marker each, for grey print
 LINES, MARKERS = ((0, (1, 1)), "-", "--", "-.", (0, (5, 1))), "o^sDv"
 
 
@@ -106,7 +106,7 @@ def beyond_figure(right, memory, trained_at):
     grid = fig.add_gridspec(2, 2)
     answers = fig.add_subplot(grid[:, 0])
     traces = [fig.add_subplot(grid[row, 1]) for row in range(2)]
-    for (label, values), trace, colour, line in zip(right.items(), traces, ("#0072B2", "#D55E00"), ("-.", "-")):
+    for (label, values), trace, colour, line in zip(right.items(), traces, (BLUE, ORANGE), ("-.", "-")):
         answers.plot(np.arange(1, len(values) + 1), values, color=colour, linestyle=line, linewidth=1.8, label=label)
         trace.plot(np.arange(1, len(memory[label]) + 1), memory[label], color=colour, linewidth=1)
         tidy(trace, f"A memory: {label}", "step t" if trace is traces[-1] else None, "c")

@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from .style import FAINT, INK, figure, tidy
-
-BLUE, ORANGE = "#0072B2", "#D55E00"
+from .style import BLUE, FAINT, INK, ORANGE, figure, tidy
 
 
 def calls_figure(sizes, seconds, marked):

@@ -3,10 +3,10 @@
 import numpy as np
 
 from ..cells import CELLS
-from .style import FAINT, INK, figure, line_style, running_mean, tidy
+from .style import BLUE, FAINT, GREEN, INK, ORANGE, PINK, YELLOW, figure, line_style, running_mean, tidy
 
-LOOKS = (("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"), (INK, (0, (5, 1))),
-         ("#E69F00", (0, (3, 1, 1, 1))))
+LOOKS = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PINK, ":"), (INK, (0, (5, 1))),
+         (YELLOW, (0, (3, 1, 1, 1))))
 
 
 def courses_figure(panels, *, ylabel="loss", guessing=None, solved=None, width=None, log=True, looks=None):
@@ -35,8 +35,8 @@ def courses_figure(panels, *, ylabel="loss", guessing=None, solved=None, width=N
             axes.set_yscale("log")
         tidy(axes, title, "training step", f"{ylabel} (mean over {window} batches)" if axes is axes_of[0] else None)
     entries = {label: handle for axes in axes_of for handle, label in zip(*axes.get_legend_handles_labels())}
-    fig.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=len(entries) if len(entries) < 6 else (len(entries) + 1) // 2, frameon=False,
-               fontsize=9)
+    n_columns = len(entries) if len(entries) < 6 else (len(entries) + 1) // 2
+    fig.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=n_columns, frameon=False, fontsize=9)
     return fig
 
 
@@ -85,8 +85,8 @@ def agreement_figure(panels):
         ends = [min(right.min(), said.min()), max(right.max(), said.max())]
         axes.plot(ends, ends, color=FAINT, linewidth=1, label="right")
         slope, start = np.polyfit(right, said, 1)
-        axes.scatter(right, said, s=9, color="#0072B2", alpha=0.6, linewidths=0, label="a sequence")
-        axes.plot(ends, slope * np.array(ends) + start, color="#D55E00", linestyle="--", linewidth=1.6,
+        axes.scatter(right, said, s=9, color=BLUE, alpha=0.6, linewidths=0, label="a sequence")
+        axes.plot(ends, slope * np.array(ends) + start, color=ORANGE, linestyle="--", linewidth=1.6,
                   label=f"slope {slope:.2f}")
         axes.legend(frameon=False, fontsize=9, loc="upper left")
         tidy(axes, title, "right answer", "the network's answer" if axes is axes_of[0] else None)

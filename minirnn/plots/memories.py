@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .style import FAINT, INK, figure, line_style, tidy
+from .style import BLUE, FAINT, GREEN, INK, ORANGE, PINK, SKY, YELLOW, figure, line_style, tidy
 
 
 def vanishing_figure(curves, title, *, reference=None):
@@ -39,7 +39,7 @@ def powers_figure(bases, n_steps, band=(0.5, 2)):
     axes = fig.subplots()
     k = np.arange(n_steps + 1)
     axes.axhspan(*band, color="#cfe5da", linewidth=0, label=f"from {band[0]:g} to {band[1]:g}")
-    colours = ("#D55E00", "#E69F00", "#009E73", INK, "#56B4E9", "#0072B2", "#CC79A7")
+    colours = (ORANGE, YELLOW, GREEN, INK, SKY, BLUE, PINK)
     lines = ("--", "-.", "-", (0, (1, 1)), "-", "-.", "--")
     for (label, u), colour, line in zip(bases.items(), colours, lines):
         axes.plot(k, np.exp(k * np.log(u)), color=colour, linestyle=line, linewidth=2, label=label)

@@ -13,15 +13,17 @@ import numpy as np
 
 from ..files import replacing
 
+BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+
 STYLES = {                      # how names of cells begin -> colour, line, marker; the first that fits
-    "rwa": ("#D55E00", "-", "o"),
+    "rwa": (ORANGE, "-", "o"),
     "rda-sigmoid": ("#004D38", (0, (6, 1, 1, 1)), "X"),
-    "rda": ("#009E73", "--", "s"),
-    "lstm": ("#0072B2", "-.", "^"),
-    "gru": ("#CC79A7", ":", "D"),
+    "rda": (GREEN, "--", "s"),
+    "lstm": (BLUE, "-.", "^"),
+    "gru": (PINK, ":", "D"),
     "rnn": ("#000000", (0, (1, 1)), "x"),
-    "indrnn": ("#E69F00", (0, (5, 1)), "v"),
-    "mut": ("#56B4E9", (0, (3, 1, 1, 1)), "P"),
+    "indrnn": (YELLOW, (0, (5, 1)), "v"),
+    "mut": (SKY, (0, (3, 1, 1, 1)), "P"),
 }
 OTHER = ("#777777", (0, (8, 2)), "*")
 ROLES = {                       # what a quantity of a step is -> its colour, dark enough to be read as text on white

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .style import FAINT, figure, running_mean, tidy
+from .style import BLUE, FAINT, figure, running_mean, tidy
 
 BITS = "bits per character"         # the loss of a text, in bits instead of nats: one of the two curves is enough
 
@@ -27,7 +27,7 @@ def training_figure(data):
         axes.plot(steps, values, color="#9ec5e0", linewidth=1, marker="o" if few else None, markersize=3, label="each batch")
         if not few:
             middle, mean = running_mean(values, max(5, len(values) // 40))
-            axes.plot(middle, mean, color="#0072B2", linewidth=2, label=f"mean over {max(5, len(values) // 40)} batches")
+            axes.plot(middle, mean, color=BLUE, linewidth=2, label=f"mean over {max(5, len(values) // 40)} batches")
         if name in guessing:
             level, words = guessing[name]
             axes.axhline(level, color=FAINT, linewidth=1, linestyle="--")

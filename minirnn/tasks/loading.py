@@ -17,10 +17,11 @@ def load_task(place, **options):
         A `Task`, for which `check_task` finds nothing wrong.
 
     Raises:
-        ValueError: place is not of that form, or the file is no Python text. FileNotFoundError: there is no such file. KeyError: the file has no such name.
-        TypeError: what has that name is no task, or has no such option. What `check_task` raises. An error of the file's own
-            while it is imported, or while it makes the task, becomes a ValueError that says where, with that error as its
-            `__cause__`; but a ValueError, TypeError, KeyError or OSError while it makes the task comes through as it is.
+        ValueError: place is not of that form, or the file is no Python text. FileNotFoundError: there is no such file.
+        KeyError: the file has no such name. TypeError: what has that name is no task, or has no such option. What
+            `check_task` raises. An error of the file's own while it is imported, or while it makes the task, becomes a
+            ValueError that says where, with that error as its `__cause__`; but a ValueError, TypeError, KeyError or OSError
+            while it makes the task comes through as it is.
     """
     path, module, name, found = named_in_file(place, "task", Task, _importing)
     if not isinstance(found, Task):

@@ -156,10 +156,7 @@ class Comparison:
         return table
 
     def __str__(self):
-        table = self.lines()
-        widths = [max(map(len, column)) for column in zip(*table)]
-        lines = ["  ".join(f"{text:<{width}}" for text, width in zip(line, widths)).rstrip() for line in table]
-        return "\n".join([*lines, *(f"{name} failed: {error}" for name, error in self.failed)])
+        return "\n".join([in_columns(self.lines()), *(f"{name} failed: {error}" for name, error in self.failed)])
 
     def write(self, folder):
         """Write compare.json and compare.csv to a folder."""
@@ -171,6 +168,12 @@ class Comparison:
             for row in self.rows:
                 rows.writerow([row["cell"], row["seed"], row["solved_at"], row["steps"], *(row["metrics"][n] for n in names),
                                row["seconds"]])
+
+
+def in_columns(lines):
+    """Rows of text as one text, each column as wide as its widest entry."""
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("  ".join(f"{text:<{width}}" for text, width in zip(line, widths)).rstrip() for line in lines)
 
 
 def row_of(record):

@@ -7,7 +7,8 @@
 Where two sources set a task differently, `paper` is the RDA's (Maginnis & Richemond 2017): 250 units, 100 sequences per update,
 Adam at 0.001, every element of the gradient clipped to [−1, 1], all initial states learned, biases at 0 but those of forget
 and discount gates at 1. Of a GRU's gates the paper says nothing; here they start at 1, as in the TensorFlow of that year.
-For the cell `indrnn` it is that of its own paper (Li et al. 2018). `teach` does the same in `length`, which hangs on the start.
+For the cell `indrnn` it is that of its own paper (Li et al. 2018). In `length`, which hangs on the start,
+`teach` learns the initial states and starts the GRU's gates at 1, too.
 """
 
 from .. import checks

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .. import checks
 from ..files import replacing
-from .comparing import steps_in_words
+from .comparing import in_columns, steps_in_words
 from .folder import CURVE, RECORD, read_record
 
 RESULTS = Path(__file__).resolve().parents[2] / "notebooks" / "results"
@@ -75,8 +75,7 @@ class Table:
             records = row["records"] or row["small"]
             more = [self.told(row["small"])] if extra else []
             made = f"{max(record['steps'] for record in records):,}" if records else ""
-            hours = f"{sum(record['seconds'] for record in records) / 3600:.2f}" if records else ""
-            table.append([row["model"], row["published"], row["ours"], *more, str(len(records) or ""), made, hours])
+            table.append([row["model"], row["published"], row["ours"], *more, str(len(records) or ""), made, hours_of(records)])
         return table
 
     def __str__(self):
@@ -90,7 +89,8 @@ class Table:
 
 def records_in(folder):
     """The records of a folder, dicts, with "path" and "curve" (the path of its CSV file)."""
-    return [{**read_record(path), "path": path, "curve": path.with_suffix(".csv")} for path in sorted(Path(folder).glob("*.json"))]
+    paths = sorted(Path(folder).glob("*.json"))
+    return [{**read_record(path), "path": path, "curve": path.with_suffix(".csv")} for path in paths]
 
 
 def steps_of(records):
@@ -98,10 +98,9 @@ def steps_of(records):
     return steps_in_words([one["solved_at"] for one in records], max(one["steps"] for one in records)) if records else ""
 
 
-def in_columns(lines):
-    """Rows of text as one text, each column as wide as its widest entry."""
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join("  ".join(f"{text:<{width}}" for text, width in zip(line, widths)).rstrip() for line in lines)
+def hours_of(records):
+    """How long they took in all, as text; "" without a record."""
+    return f"{sum(one['seconds'] for one in records) / 3600:.2f}" if records else ""
 
 
 def plain(records):
@@ -128,7 +127,8 @@ def store(folder, place):
 class AuthorsRuns:
     """The trainings of the RWA's author, with our own runs at the settings of his code beside them.
 
-    His costs on test sequences are known every 100 iterations, for RWA and LSTM; ours are those of held-out sequences, too.
+    His costs on test sequences are known every 100 iterations, for RWA and LSTM. Our steps are those at which held-out
+    sequences met the criterion; our curves are of the batches learned from.
 
     Attributes:
         rows: a dict for each task and cell: "task", "model", "criterion" (a text), "met" (the first of his iterations at which
@@ -148,7 +148,8 @@ class AuthorsRuns:
                 iterations, costs = curve = author_curve(name, model, results)
                 met = next((at for at, cost in zip(iterations, costs) if cost < bound), None)
                 self.rows.append({
-                    "task": task, "model": model, "criterion": f"loss < {bound:g}", "curve": curve if costs else None, "met": met,
+                    "task": task, "model": model, "criterion": f"loss < {bound:g}", "met": met,
+                    "curve": curve if costs else None,
                     "published": "" if not costs else f"not by {iterations[-1]:,}" if met is None else f"{met:,}",
                     "ours": steps_of(of), "records": of})
 
@@ -156,8 +157,8 @@ class AuthorsRuns:
         """The table: a list of rows of text, the head first."""
         table = [["task", "cell", "criterion", "author", "ours", "hours"]]
         for row in self.rows:
-            hours = f"{sum(record['seconds'] for record in row['records']) / 3600:.2f}" if row["records"] else ""
-            table.append([*(row[name] for name in ("task", "model", "criterion", "published", "ours")), hours])
+            told = [row[name] for name in ("task", "model", "criterion", "published", "ours")]
+            table.append([*told, hours_of(row["records"])])
         return table
 
     def __str__(self):
