@@ -63,7 +63,7 @@ class Quantities:
                 self.add(f"({text} > 0)", (q > 0).astype(float), 0, False, form("q > 0"), "relu")
             self.add(f"{text}(1 − {text})", q * (1 - q), 0, False, form("q * (1 - q)"), "the sigmoid")
         for one, other in combinations(plain, 2):
-            if one.value.shape == other.value.shape:
+            if one.value.shape == other.value.shape and one.value.size > 1:     # (two numbers differ by any third)
                 code = f"{one.code} - {other.code}" if one.code and other.code else ""
                 self.add(f"({one.text} − {other.text})", one.value - other.value, 0, False, code, is_sum=True)
 

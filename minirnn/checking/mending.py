@@ -7,22 +7,24 @@ gradient is told as it looks from outside. Whatever a finding proposes was tried
 """
 
 import ast
-import re
 from contextlib import ExitStack
+from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
 from . import trace
 from .finding import Finding, few, label
 from .problems import LARGE, SMALL
-from .repairs import Edit, edits, exchanges, expression_of, kind_of_exchange, missing_lines, written
+from .naming import named
+from .repairs import Edit, edits, exchanges, expression_of, factors, missing_lines, written
 from .search import Search, looks_like_slope
 from .stages import agrees
+from .survey import Survey
 from .trial import built_with
 
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
 PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
-OUTRANKING = {"other parameter", "carry", "transposed"}         # what becomes of a gradient as a whole says more than the line
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
 
 
@@ -50,9 +52,9 @@ class Workbench:
         return built_with(self.code, *changes).function(stage.function)
 
     def contradicted(self, stage, *changes):
-        """How many variables do not hold what they are called, with these edits."""
-        if not self.meanings or not self.meanings.truth:
-            return 0
+        """How many variables do not hold what they are called, with these edits: (gradients, other values)."""
+        if not self.meanings or not self.meanings.values:
+            return 0, 0
         with ExitStack() as contexts:
             for edit in changes:
                 contexts.enter_context(edit.applied())
@@ -113,20 +115,20 @@ class Mending:
             return []
         if any(not np.isfinite(a).all() for a in self.plain.values()):
             return [self.not_finite()]
-        found, left, odd, self.hint, self.innocent = [], self.wrong, 0, None, self.innocent_lines()
-        forgotten = lambda made: (edit for definition in self.bench.definitions(self.stage)
-                                  for edit in missing_lines(definition, self.nothing_added()))
-        for proposals in (self.changes_of(edits), forgotten, None, self.computed, self.changes_of(exchanges)):
+        self.survey = Survey(self.stage, self.bench.code, self.wrong)
+        found, left, odd = [], self.wrong, 0
+        for proposals in (self.small_changes, self.forgotten_lines, self.exchanges, self.lacking_products, self.computed,
+                          self.factors):
             if left or odd and proposals == self.computed:      # (odd: variables do not hold what they are called)
-                better, remaining, remaining_odd = self.repaired(proposals) if proposals else self.lacking()
+                better, remaining, remaining_odd = self.repaired(proposals)
                 if (len(remaining), remaining_odd) < (len(left), odd):
                     found, left, odd = better, remaining, remaining_odd
         if not left:
             return found
         if not self.linear and (bent := self.first_not_linear(left)):
             return [*found, bent]
-        if left == self.wrong and self.hint:
-            return [self.at_this_place(*self.hint)]
+        if left == self.wrong and (place := self.place()):
+            return [place]
         return found + self.from_outside(left)
 
     # ---- changes of the code ----------------------------------------------------------------------------------------
@@ -152,60 +154,61 @@ class Mending:
             if not ways:
                 break
             odds = [self.bench.contradicted(self.stage, *made, edit) for _, edit in ways]
-            odd = min(odds)
-            after, edit = ways[odds.index(odd)]
+            odd, _ = min(odds, key=sum)
+            after, edit = ways[odds.index(min(odds, key=sum))]
             found.append(self.finding_of(edit, left - after, self.bench.holds(*made, edit)[1]))
             made, left = [*made, edit], after
         # What mends the smaller part only may hide the cause of the rest.
         return (found, left, odd) if not left or len(left) < len(self.wrong) / 2 else ([], self.wrong, 0)
 
-    def changes_of(self, generate):
+    def small_changes(self, made):
         """Small changes of the code, of every function that the stage runs."""
-        return lambda made: (edit for definition in self.bench.definitions(self.stage) for edit in generate(definition)
-                             if any((definition.file, node.lineno) not in self.innocent for node, _ in edit.changes))
+        return self.of_guilty_lines(map(edits, self.bench.definitions(self.stage)))
 
-    def nothing_added(self):
-        """name -> parameters of its kind, matrices or columns: of those parameters whose gradient stays 0."""
+    def exchanges(self, made):
+        """One quantity in another's place."""
+        return self.of_guilty_lines(exchanges(definition, self.survey) for definition in self.bench.definitions(self.stage))
+
+    def factors(self, made):
+        """A factor that is missing."""
+        return self.of_guilty_lines(factors(definition, self.survey) for definition in self.bench.definitions(self.stage))
+
+    def of_guilty_lines(self, many):
+        """The edits that touch a line which a wrong gradient depends on, or move lines."""
+        for edit in chain.from_iterable(many):
+            lines = [(edit.definition.file, node.lineno) for node, _ in edit.changes]
+            moves = len(lines) > 1 and isinstance(edit.changes[0][0], ast.stmt)
+            if moves or not self.survey.innocent.issuperset(lines):
+                yield edit
+
+    def forgotten_lines(self, made):
+        """Lines like others, that add to a gradient to which nothing is added."""
         empty = {name for kind, name in self.wrong if kind == "parameter" and not np.any(self.plain[kind, name])}
         is_column = {name: a.shape[-1] == 1 for name, a in self.part.params.items()}
-        return {name: [other for other in is_column if is_column[other] == is_column[name]] for name in sorted(empty)}
-
-    def innocent_lines(self):
-        """(file, line) of the lines that no wrong gradient depends on: whatever stands there may change, it stays as it is."""
-        try:
-            traced = trace.Watched(self.stage.function, self.stage.owner, self.bench.code)
-            outcome = lambda replaced: traced.run(lambda: self.stage.call_safely(traced.function), replaced)
-            values, base = traced.record(lambda: self.stage.call_safely(traced.function)), outcome({})
-            statements, found, guilty = {}, set(), set()
-            for key, value in values.items():
-                e = traced.expressions[key.expression]
-                lines, shaken = statements.setdefault((e.file, e.statement), (set(), {}))
-                lines |= {(e.file, e.line), (e.file, e.statement)}
-                shaken[key] = 1.37 * value + 0.11
-            for (_, line), (lines, shaken) in statements.items():
-                after = outcome(shaken)
-                moved = any(not np.array_equal(after[block], base[block]) for block in self.wrong)
-                sized = re.search(r"^(for|if|while)\b|\blen\(|\bshape\b|\bsize\b", traced.source_of(line))
-                (guilty if moved or sized else found).update(lines)
-            return found - guilty
-        except Exception:                                       # no source, or it cannot go on with such numbers
-            return set()
+        alike = {name: [other for other in is_column if is_column[other] == is_column[name]] for name in sorted(empty)}
+        return chain.from_iterable(missing_lines(definition, alike) for definition in self.bench.definitions(self.stage))
 
     def computed(self, made):
         """Changes of the code that the numbers ask for."""
+        with ExitStack() as contexts:
+            for edit in made:
+                contexts.enter_context(edit.applied())
+            proposals, _ = self.asked() if made else self.answers
+            return list(filter(None, map(self.as_edit, proposals[:PROPOSALS])))
+
+    def asked(self):
+        """What the numbers say of the code as it is: proposals, the best first, and the place that is wrong, or None."""
         try:
-            with ExitStack() as contexts, np.errstate(all="ignore"):
-                for edit in made:
-                    contexts.enter_context(edit.applied())
+            with np.errstate(all="ignore"):
                 search = Search(self.stage, self.bench.code, self.tolerance)
-                proposals = search.proposals()
-                found = [self.as_edit(proposal) for proposal in proposals[:PROPOSALS]]
+                return search.proposals(), search.place()
         except Exception:                                       # no source to look into, or it does not run on single columns
-            return []
-        if not made and search.place():
-            whole = [one for one in proposals if not one.left]
-            self.hint = (whole[0].site.expression, whole[0].explanation) if whole else (search.place(), None)
-        return [edit for edit in found if edit]
+            return [], None
+
+    @cached_property
+    def answers(self):
+        """The same, of the code without any edit."""
+        return self.asked()
 
     def as_edit(self, proposal):
         """The `Edit` that puts a proposal's code in its place, of a variable before it is read; or None."""
@@ -228,71 +231,63 @@ class Mending:
         """A change of the code that works, as a `Finding`."""
         before, after = edit.before_and_after()
         source = edit.definition.lines.get(edit.line, before).strip()
-        kind, sentence, (node, new) = edit.kind, f"{edit.why}.", edit.changes[0]
-        if kind == "exchanged" and len(edit.changes) == 1 and isinstance(node, ast.expr):
-            kind = kind_of_exchange(node, new[0], edit.definition.tree, self.bench.definitions(self.stage))
+        (kind, why), node = named(edit, self.bench.code.definitions.values()), edit.changes[0][0]
+        sentence = f"{why}."
         if not self.linear and not self.stage.wrong(self.stage.function, self.tolerance):
             if kind != "not linear":                            # it is there; but that this is what belongs there nobody knows
                 return self.told("not linear", f"`{before}` {NOT_LINEAR}", blocks, line=edit.line, code=before, source=source)
-            sentence = f"{edit.why}: k times the incoming gradient must give k times the gradient."
-        elif kind in ("exchanged", "order", "carry", "surplus factor"):
-            kind, sentence = self.outranked(kind, sentence, blocks)
+            sentence = f"{why}: k times the incoming gradient must give k times the gradient."
         belongs = in_the_style_of(source, after) if " times what " not in sentence else ""
         code = written(node) if isinstance(node, ast.expr) and f"`{written(node)}`" in sentence else before
         return self.told(kind, sentence, blocks, line=edit.line, code=code, certain=certain, belongs=belongs, source=source)
 
-    def outranked(self, kind, sentence, blocks):
-        """(kind, sentence), with what has become of the gradients as a whole before it, where that says more."""
-        seen = [self.as_a_whole(block) for block in self.stage.truth if block in blocks]
-        if seen and all(seen) and seen[0][0] in OUTRANKING and len({as_whole for as_whole, _ in seen}) == 1 and (
-                seen[0][0] != "other parameter" or kind == "exchanged"):
-            words = " ".join(dict.fromkeys(words for _, words in seen))
-            return seen[0][0], f"{words} {sentence[0].upper()}{sentence[1:]}"
-        return kind, sentence
-
     # ---- the numbers ------------------------------------------------------------------------------------------------
 
-    def at_this_place(self, e, explanation):
-        """An expression that is wrong, though nothing that was tried belongs there, as a `Finding`."""
+    def place(self):
+        """The expression that is wrong, though nothing that was tried belongs there, as a `Finding`; None if it is not known."""
+        proposals, e = self.answers
+        whole = [proposal for proposal in proposals if not proposal.left]
+        if not e:
+            return None
         kind, what = "unexplained", "with which, no mistake that I know explains"
-        if explanation:
-            kind, what = explanation.kind, f"it may be that {explanation.phrase}"
+        if whole:
+            kind, what, e = whole[0].explanation.kind, f"it may be that {whole[0].explanation.phrase}", whole[0].site.expression
         elif looks_like_slope(e):
             kind, what = "derivative", "it is probably not the derivative that belongs here"
         sentence = f"With other numbers in the place of `{e.text}` every gradient comes out right; {what}."
+        if e.text.startswith(("np.zeros", "0 *")):
+            kind, sentence = "carry", f"`{e.text}` lets nothing through: the gradient of a path is missing here."
         return self.told(kind, sentence, self.wrong, line=e.line, code=e.text, source=e.source)
 
-    def lacking(self):
-        """Findings about matrices whose gradient lacks a product A Bᵀ, summed over steps and columns; and what stays wrong."""
-        lacks = {block: self.lack_of(block) for block in self.wrong if block[0] == "parameter" and not self.as_a_whole(block)}
-        found = [self.told("missing term", lack[0], [block], **lack[1]) for block, lack in lacks.items() if lack]
-        return (found, set(), 0) if len(found) == len(self.wrong) else ([], self.wrong, 0)
+    def lacking_products(self, made):
+        """Lines that add a product A Bᵀ, summed over steps and columns, where just that is missing in a matrix's gradient."""
+        for definition in self.bench.definitions(self.stage)[:1]:
+            arrays = {text: a if a.ndim == 3 else a[None] for text, a in self.survey.named(definition).items() if a.ndim in (2, 3)}
+            for block in [block for block in self.wrong if block[0] == "parameter" and not self.as_a_whole(block)]:
+                product, last = self.product_lacking(block, arrays), definition.tree.body[-1]
+                if not product:
+                    continue
+                (sign, one, other, code), like = product, f"[{block[1]!r}]"
+                line = ast.parse(f"grads{like} {'+' if sign > 0 else '-'}= {code}").body[0]
+                added = [n for n in definition.tree.body if isinstance(n, ast.AugAssign) and like in written(n.target)]
+                put = (added[-1], [added[-1], line]) if added else (last, [line, last])
+                yield Edit(definition, "missing term", (put,), 1.0, f"the gradient of {block[1]} lacks the term "
+                           f"{'+' if sign > 0 else '−'} {one} · {other}ᵀ, summed over steps and columns")
 
-    def lack_of(self, block):
-        """(sentence, place) for `lacking`, or None."""
+    def product_lacking(self, block, arrays):
+        """(sign, A, B, code) of the product that a matrix's gradient lacks, or None."""
         found, truth = self.plain[block], self.stage.truth[block]
         missing = truth - found if np.shape(found) == truth.shape else None
         if missing is None or missing.ndim != 2 or min(missing.shape) < 2:
             return None
-        try:
-            traced = trace.Watched(self.stage.function, self.stage.owner)
-            values = traced.record(lambda: self.stage.call_safely(traced.function))
-        except Exception:                                       # no source to look into
-            return None
-        named = [(traced.expressions[key.expression].text, value) for key, value in values.items()
-                 if traced.expressions[key.expression].is_name]
-        named += [(name, value) for (_, name, _), value in traced.variables.items()]
-        arrays = {text: value if value.ndim == 3 else value[None] for text, value in reversed(named) if value.ndim in (2, 3)}
-        at = [a for a in traced.assignments if block[1] in a.target]
-        place = {"line": at[-1].line, "code": at[-1].target, "source": at[-1].source} if at else {}
         for one, a in arrays.items():
             for other, b in arrays.items():
                 if (a.shape[1], b.shape[1]) == missing.shape and (len(a), a.shape[2]) == (len(b), b.shape[2]):
                     product = np.einsum("kab,kcb->ac", a, b)
-                    for sign, text in ((1, "+"), (-1, "−")):
+                    for sign in (1, -1):
                         if agrees(sign * product, missing, 1e-7):
-                            return (f"The gradient of {label(block)} lacks the term {text} {one} · {other}ᵀ, summed over steps "
-                                    "and columns.", place)
+                            flat = f"{one} @ {other}.T" if len(a) == 1 else f'np.einsum("kab,kcb->ac", {one}, {other})'
+                            return sign, one, other, flat
         return None
 
     # ---- what is not a number, or not linear ------------------------------------------------------------------------

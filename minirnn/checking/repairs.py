@@ -10,6 +10,7 @@ a place in `KINDS_OF_REPAIR`.
 """
 
 import ast
+import copy
 import re
 from itertools import combinations, permutations
 from typing import NamedTuple
@@ -103,16 +104,45 @@ def _children(tree):
 
 def edits(definition, kinds=None):
     """Every `Edit` of a function, the plainest kinds first."""
-    numbers_known = [name for name, value in definition.function.__globals__.items() if type(value) in (int, float)]
+    known = [name for name, value in definition.function.__globals__.items() if type(value) in (int, float)]
     for generator in kinds or KINDS_OF_REPAIR:
-        for kind, changes, cost, *why in generator(definition.tree, *[numbers_known] * (generator is numbers)):
+        for kind, changes, cost, *why in generator(definition.tree, *[known] * (generator in (numbers, scales))):
             put = tuple((node, new if isinstance(new, list) else [new]) for node, new in changes)
             yield Edit(definition, kind, put, cost, *why)
 
 
-def exchanges(definition):
-    """Every `Edit` that puts one name in another's place: many, and rarely needed."""
-    return edits(definition, (swaps, anywhere))
+def exchanges(definition, survey):
+    """Every `Edit` that puts one name in another's place, or a number of the module before a term: many, and rarely needed.
+
+    Args:
+        survey: a `Survey`, which knows what is of the same shape.
+    """
+    tree, reads = definition.tree, lambda n: isinstance(getattr(n, "ctx", READING), ast.Load)
+    entries = [written(n) for n in _nodes(tree, ast.Subscript)]
+    inner = {id(n): f for f in _nodes(tree, ast.FunctionDef, ast.Lambda) for n in ast.walk(f)}     # which nobody looks into
+    for node in filter(reads, _nodes(tree, ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp)):
+        names = survey.alike(definition, node)
+        if id(node) in inner and isinstance(node, ast.Subscript):
+            names = [text for text in entries if text.startswith(f"{written(node.value)}[")]
+        elif id(node) in inner and isinstance(node, ast.Name):
+            names = [n.id for n in ast.walk(inner[id(node)]) if isinstance(n, ast.Name)]
+        for name in dict.fromkeys(names):
+            if name != written(node):
+                yield Edit(definition, "exchanged", ((node, [expression_of(name)]),),
+                           1.4 + 0.2 * isinstance(node, ast.Call | ast.BinOp), f"`{written(node)}` stands where `{name}` belongs")
+    yield from edits(definition, (swaps, scales))
+
+
+def factors(definition, survey):
+    """Every `Edit` that multiplies a term or an argument by a quantity."""
+    terms = [t for s in _nodes(definition.tree, ast.Assign, ast.AugAssign, ast.Return) for v in _elements(s.value) for t in _terms(v)]
+    given = [a for call in _nodes(definition.tree, ast.Call) for a in call.args]
+    sides = [side for n in _nodes(definition.tree, ast.BinOp) if isinstance(n.op, ast.MatMult) for side in (n.left, n.right)]
+    for node in dict.fromkeys([*terms, *given, *sides]):
+        for name in survey.alike(definition, node, broadcast=True):
+            new = expression_of(f"({written(node)}) * {name}")
+            yield Edit(definition, "missing factor", ((node, [new]),), 1.6, f"the factor {plain(name)} is missing at "
+                       f"`{written(node)}`")
 
 
 def missing_lines(definition, empty):
@@ -158,13 +188,13 @@ def is_slope(node):
                 or re.search(r"slope|deriv|prime|^d_?(?!iag|iv|elt|ele|egr|eep)[a-z]{4,}\(", written(node)))
 
 
-def _in_slope(tree, node):
+def in_slope(tree, node):
     """Whether a node is part of a sum 1 ± ..., as derivatives of activations are."""
     return any(isinstance(n.op, ast.Add | ast.Sub) and isinstance(n.left, ast.Constant)
                and any(inner is node for inner in ast.walk(n)) for n in _nodes(tree, ast.BinOp))
 
 
-def _is_number(node):
+def is_number(node):
     """Whether an expression is a number whatever the gradient is: a constant, a length, a size."""
     names = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
     names |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
@@ -173,10 +203,9 @@ def _is_number(node):
 
 
 def _nodes(tree, *kinds):
-    for statement in tree.body:
-        for node in ast.walk(statement):
-            if isinstance(node, kinds):
-                yield node
+    if not hasattr(tree, "parts"):                              # noted once, like `places`
+        tree.parts = [node for statement in tree.body for node in ast.walk(statement)]
+    return (node for node in tree.parts if isinstance(node, kinds))
 
 
 def _bodies(tree):
@@ -215,6 +244,10 @@ def sums(tree):
         flipped, sign = (ast.Sub(), "−") if added else (ast.Add(), "+")
         yield ("sign", [(node, ast.BinOp(node.left, flipped, node.right))], 0.5,
                f"`{right}` has the wrong sign: {sign} belongs before it")
+        if isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.MatMult):
+            turned = expression_of(f"{_transposed(node.right.left)} @ ({written(node.right.right)})")
+            yield ("sign", [(node, ast.BinOp(node.left, flipped, turned))], 1.2,
+                   f"`{right}` has the wrong sign, and `{written(node.right.left)}` should be transposed")
         if not isinstance(node.left, ast.Constant):             # (of 1 - y only 1: the factor is gone, see `products`)
             yield "surplus term", [(node, node.left)], 0.9, f"the term `{right}` should not be there"
         kept = node.right if added else ast.UnaryOp(ast.USub(), node.right)
@@ -253,7 +286,7 @@ def complements(tree):
     for node in _nodes(tree, ast.BinOp):
         if isinstance(node.op, ast.Mult):
             for side in (node.left, node.right):
-                if _is_complement(side) and side.left.value == 1:
+                if complement(side) and side.left.value == 1:
                     new = side.right
                 elif isinstance(side, ast.Name | ast.Attribute | ast.Subscript):
                     new = ast.BinOp(ast.Constant(1), ast.Sub(), side)
@@ -281,6 +314,12 @@ def slopes(tree):
                        f"belongs, at `{text}`")
         if new:
             yield "derivative", [(node, expression_of(new))], 0.7, why
+        if found := re.fullmatch(r"(.+) \* \(1(?:\.0)? - (.+)\)", text):
+            d, a = found[1].removesuffix(f" * {found[2]}").removeprefix(f"{found[2]} * "), found[2]
+            for axis in ("0", "-1", "1", "-2") if d not in (a, found[1]) else ():
+                new = f"{a} * ({d} - ({a} * {d}).sum(axis={axis}, keepdims=True))"
+                yield ("missing term", [(node, expression_of(new))], 1.0, f"`{text}` would do for a sigmoid; each value of a "
+                       f"softmax changes the others too, through the sum that it is divided by: − Σ {a} · {d} is missing")
 
 
 def products(tree):
@@ -290,8 +329,9 @@ def products(tree):
         if over or isinstance(node.op, ast.Mult):
             for kept, dropped in [(node.left, node.right)] + [(node.right, node.left)] * (not over):
                 text, zero = plain(written(dropped)), isinstance(dropped, ast.Constant) and dropped.value == 0
-                kind = ("derivative" if is_slope(dropped) else "carry" if zero else "factor" if over or _is_number(dropped)
-                        else "surplus factor")
+                literal = isinstance(dropped, ast.Constant) and not over
+                kind = ("derivative" if is_slope(dropped) else "carry" if zero else
+                        "factor" if over or is_number(dropped) and not literal else "surplus factor")
                 yield kind, [(node, kept)], 1.0, (
                     f"it is divided by {text}, which does not belong here" if over else
                     "the factor 0 lets nothing through" if zero else f"the factor {text} should not be there")
@@ -307,8 +347,7 @@ def products(tree):
             for power in dict.fromkeys([n - 1, n + 1, n / 2, n * 2, n - 0.5, n + 0.5]):
                 if power:
                     new = node.left if power == 1 else ast.BinOp(node.left, ast.Pow(), _number(power))
-                    kind = "derivative" if _in_slope(tree, node) else "factor"
-                    yield kind, [(node, new)], 1.1, f"the power {power:g} belongs here"
+                    yield "derivative", [(node, new)], 1.1, f"the power {power:g} belongs here"
 
 
 def transposes(tree):
@@ -321,6 +360,8 @@ def transposes(tree):
                            f"`{written(side)}` should be transposed")
             turned = expression_of(f"({written(node.right)}) @ ({written(node.left)})")
             yield "transposed", [(node, turned)], 0.7, "the factors of the matrix product stand the other way round"
+            turned = expression_of(f"{_transposed(node.right)} @ {_transposed(node.left)}")
+            yield "transposed", [(node, turned)], 0.8, f"`{written(node)}` should be transposed"
     for node in _nodes(tree, ast.Call):
         sides = [node.func.value] if _called(node) == "dot" and isinstance(node.func, ast.Attribute) else []
         for side in [*node.args, *sides]:
@@ -337,6 +378,13 @@ def transposes(tree):
     for node in _nodes(tree, ast.Attribute):
         if node.attr == "T" and isinstance(node.ctx, ast.Load):
             yield "transposed", [(node, node.value)], 0.5, f"`{written(node.value)}` should not be transposed"
+
+
+def _transposed(node):
+    """The transpose of an expression, as text."""
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        return written(node.value)
+    return f"{written(node)}.T" if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else f"({written(node)}).T"
 
 
 def minuses(tree):
@@ -375,7 +423,7 @@ def numbers(tree, known=()):
             continue
         for n in dict.fromkeys([-value, 2 * value, value / 2, 1 - value, 1 / value, value + 1, value - 1] if number else []):
             if n not in (value, 0):
-                kind = "sign" if n == -value and value != 1 else "derivative" if _in_slope(tree, node) else "factor"
+                kind = "sign" if n == -value and value != 1 else "derivative" if in_slope(tree, node) else "factor"
                 yield kind, [(node, _number(n))], 1.5 - 0.4 * (n == -value), f"{n:g} belongs here instead of {value:g}"
         for name in names if not isinstance(value, int) else ():
             if name != text:
@@ -389,10 +437,10 @@ AXIS_TAKING = ("reshape", "transpose", "sum", "mean", "split")
 # ---- statements -----------------------------------------------------------------------------------------------------
 
 def statements(tree):
-    """+= for =, −= for +=, another order, without one of them."""
+    """+= for =, −= for +=, without one of them."""
     assigned = set()
     for body in _bodies(tree):
-        for node, following in zip(body, [*body[1:], None]):
+        for node in body:
             if isinstance(node, ast.Assign) and len(node.targets) == 1:
                 yield from _added(node.targets[0], node.value, node, assigned)
                 if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
@@ -406,11 +454,6 @@ def statements(tree):
                            f"`{written(node.value)}` has the wrong sign: {sign} belongs here")
                 kind = "surplus term" if isinstance(node.op, ast.Add | ast.Sub) else "surplus factor"
                 yield kind, [(node, ast.Pass())], 1.0, "the line does not belong here"
-            plain_lines = ast.AugAssign | ast.Assign | ast.Expr
-            if isinstance(node, plain_lines) and isinstance(following, plain_lines) and (
-                    _changes(node) & _reads(following) or _changes(following) & _reads(node)):
-                yield (_kind_of_order(node, following), [(node, following), (following, node)], 1.2,
-                       f"line {following.lineno} belongs before line {node.lineno}")
 
 
 def _kind_of_order(first, second):
@@ -418,6 +461,8 @@ def _kind_of_order(first, second):
     if any(isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Subscript) and isinstance(s.value, ast.Constant)
            for s in (first, second)):
         return "derivative"
+    if not _changes(first) & _changes(second):                  # one of them only reads what the other changes
+        return "order"
     multiplies = [isinstance(getattr(s, "op", None), ast.Mult | ast.Div) for s in (first, second)]
     if multiplies[1] and isinstance(getattr(first, "op", None), ast.Add | ast.Sub):
         return "surplus factor"
@@ -425,8 +470,18 @@ def _kind_of_order(first, second):
 
 
 def order_of_lines(tree):
-    """Two names that are assigned exchanged; a line in a loop put behind it, and one behind it put in."""
+    """A line put behind others; two names that are assigned exchanged; a line put behind a loop, or into one."""
+    plain_lines = ast.AugAssign | ast.Assign | ast.Expr
     for body in _bodies(tree):
+        for i, k in combinations(range(len(body)), 2):
+            one, other, between = body[i], body[k], body[i:k + 1]
+            if k - i < 4 and all(isinstance(s, plain_lines) for s in between):
+                if any(_depend(one, s) for s in between[1:]):
+                    yield (_kind_of_order(one, other), [(one, []), (other, [other, one])], 1.2 + 0.05 * (k - i - 1),
+                           f"line {one.lineno} belongs behind line {other.lineno}")
+                if k - i > 1 and any(_depend(other, s) for s in between[:-1]):
+                    yield (_kind_of_order(one, other), [(other, []), (one, [other, one])], 1.25,
+                           f"line {other.lineno} belongs before line {one.lineno}")
         named = [s for s in body if isinstance(s, ast.Assign) and len(s.targets) == 1 and isinstance(s.targets[0], ast.Name)]
         for one, other in combinations(named, 2):
             pair = one.targets[0], other.targets[0]
@@ -441,6 +496,37 @@ def order_of_lines(tree):
                 if isinstance(following, ast.Assign | ast.AugAssign):
                     yield ("missing term", [(following, []), (last, [last, following])], 1.1,
                            f"the line belongs in the loop of line {loop.lineno}, not behind it")
+
+
+def turns(tree):
+    """A loop the other way round; lines of it at the first or last turn only; a function made in it that keeps its turn's value."""
+    for loop in _nodes(tree, ast.For):
+        way, text, names = loop.iter, written(loop.iter), [n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)]
+        counts, backwards = text.startswith(("range(", "reversed(range(")), text.startswith("reversed(")
+        turned = text[9:-1] if backwards else f"reversed({text})" if counts else f"reversed(list({text}))"
+        yield ("order", [(way, expression_of(turned))], 0.7,
+               "the loop goes the other way round" + ": the way back begins with what came last" * (not backwards))
+        once = text[9:-1] if backwards else text
+        ends = f"list({once})[0]", f"list({once})[-1]"
+        if counts and "," not in once:
+            ends = "0", f"{once[6:-1]} - 1"
+        for i, k in combinations(range(len(loop.body) + 1), 2):
+            lines = loop.body[i:k]
+            if k - i < 4 and all(isinstance(s, ast.AugAssign) for s in lines) and len(names) == 1:
+                for end, words in zip(ends, ("first", "last")):
+                    new = ast.If(expression_of(f"{names[0]} == {end}"), lines, [])
+                    yield ("surplus term", [(lines[0], new), *((s, []) for s in lines[1:])], 1.1,
+                           f"this belongs to the {words} `{names[0]}` alone")
+        for inner in [n for s in loop.body for n in ast.walk(s) if isinstance(n, ast.FunctionDef)]:
+            for name in {*names} & _reads(inner) - {a.arg for a in inner.args.args}:
+                given = copy.copy(inner.args)
+                given.args, given.defaults = [*given.args, ast.arg(name)], [*given.defaults, ast.Name(name, READING)]
+                new = ast.FunctionDef(inner.name, given, inner.body, inner.decorator_list, inner.returns)
+                yield ("exchanged", [(inner, new)], 0.6, f"a function that is made in a loop looks `{name}` up when it is "
+                       f"called, and then it is the last one; `{name}={name}` keeps the one of its own turn")
+    for node in _nodes(tree, ast.If):
+        if not node.orelse:
+            yield "missing term", [(node, node.body)], 1.1, "this belongs to every turn, not only to some"
 
 
 def _added(target, value, node, assigned):
@@ -458,6 +544,11 @@ def _added(target, value, node, assigned):
         return
     yield ("overwritten", [(node, new)], 0.3,
            f"= throws away what `{written(target)}` already holds; every step and every path adds its share")
+
+
+def _depend(one, other):
+    """Whether the order of two statements matters."""
+    return bool(_changes(one) & _reads(other) or _changes(other) & _reads(one))
 
 
 def _changes(statement):
@@ -513,6 +604,7 @@ def _without_out(call):
 def orders(tree):
     """Two of several targets, elements or arguments exchanged."""
     in_pairs = {id(target) for a in _nodes(tree, ast.Assign) if isinstance(a.value, ast.Tuple) for target in a.targets}
+    of_calls = {id(target) for a in _nodes(tree, ast.Assign) if isinstance(a.value, ast.Call) for target in a.targets}
     for node in _nodes(tree, ast.Tuple, ast.List, ast.Call):
         call = isinstance(node, ast.Call)
         elements = node.args if call else node.elts
@@ -525,7 +617,7 @@ def orders(tree):
             new[i], new[k] = new[k], new[i]
             unpacked = not call and isinstance(node.ctx, ast.Store) and id(node) not in in_pairs
             yield ("exchanged", [(node, ast.Call(node.func, new, node.keywords) if call else type(node)(new, node.ctx))],
-                   0.8 if call else 0.45 if unpacked else 0.7,
+                   0.8 if call else 0.45 if unpacked and id(node) not in of_calls else 0.7 + 0.05 * unpacked,
                    f"`{written(elements[i])}` and `{written(elements[k])}` stand in each other's place")
 
 
@@ -603,7 +695,11 @@ def places(tree):
 
 def _other_cuts(cut):
     """(slice, cost, kind): other parts of the same array, and parts of other lengths."""
-    part = lambda low, high: ast.Slice(low and expression_of(low), high and expression_of(high))
+    part = lambda *ends: ast.Slice(*(expression_of(end) if end else None for end in ends))
+    for by in (1, -1) if cut.lower or cut.upper else ():
+        ends = _moved(cut.lower, by, True), _moved(cut.upper, by, False)
+        if None not in ends:
+            yield part(*ends), 1.0, "shifted"
     if cut.lower and cut.upper:
         low, high = written(cut.lower), written(cut.upper)
         bounds = [(high, f"2 * ({high}) - ({low})"), (f"2 * ({low}) - ({high})", low)]
@@ -620,12 +716,22 @@ def _other_cuts(cut):
             yield part(*((edge, None) if cut.lower else (None, edge))), 1.0, "shifted"
 
 
+def _moved(bound, by, lower):
+    """A bound of a slice, as text, one further or one back; "" for an open end, None if there is none."""
+    if bound is None or _whole(bound) is not None:
+        n = (_whole(bound) if bound else 0) + by
+        return None if bound and _whole(bound) * n < 0 or not bound and n == (1 if not lower else -1) else str(n) if n else ""
+    steps = isinstance(bound, ast.BinOp) and isinstance(bound.op, ast.Add | ast.Sub) and _whole(bound.right)
+    n = by + (steps * (1 if isinstance(bound.op, ast.Add) else -1) if steps else 0)
+    return written(bound.left if steps else bound) + (f" {'+' if n > 0 else '-'} {abs(n)}" if n else "")
+
+
 # ---- calls and names ------------------------------------------------------------------------------------------------
 
 CALLS = {                       # what it is to call a function that does not belong there
     **dict.fromkeys(("clip", "minimum", "maximum", "where", "sign", "round"), "not linear"),
     **dict.fromkeys(("astype", "float32", "float16"), "precision"),
-    **dict.fromkeys(("reversed", "flip", "roll"), "shifted"),
+    **dict.fromkeys(("flip", "roll"), "shifted"),
 }
 NEEDED = ("sum", "mean", "copy", "get", "items", "step_backward", "weight_gradients", "zip", "len", "range", "enumerate",
           "empty", "zeros", "zeros_like", "empty_like")
@@ -636,7 +742,7 @@ def calls(tree):
     for node in _nodes(tree, ast.Call):
         name, method = _called(node), isinstance(node.func, ast.Attribute)
         method = method and not (isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "numpy"))
-        kind = CALLS.get(name, "derivative" if is_slope(node) or _in_slope(tree, node) else "surplus factor")
+        kind = CALLS.get(name, "derivative" if is_slope(node) or in_slope(tree, node) else "surplus factor")
         kept = [] if name in NEEDED else [node.func.value] if method else (
             node.args[1:3] if name == "where" else node.args[:2] if name in ("minimum", "maximum") else node.args[:1])
         for argument in kept:
@@ -668,6 +774,25 @@ def compared(tree):
                     yield "derivative", [(node, ast.Name(name, READING))], 0.9, f"what `{name}` is decides, not `{node.id}`"
 
 
+def scales(tree, known):
+    """A number of the module, or what is left of 1 without it, before a term; 2 or 1/2."""
+    forms = [form for name in known for form in (name, f"(1 - {name})")]
+    for statement in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return):
+        for value in _elements(statement.value):
+            for term in _terms(value) if not isinstance(value, ast.Starred) else ():
+                for factor in [*forms, "2", "0.5"]:
+                    new = expression_of(f"{factor} * ({written(term)})")
+                    yield ("missing factor", [(term, new)], 1.5 + 0.1 * (factor not in known),
+                           f"the factor {factor.replace('-', '−')} is missing at `{written(term)}`")
+
+
+def _terms(node):
+    """The terms of a sum: nodes."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        return _terms(node.left) + _terms(node.right)
+    return [node]
+
+
 def swaps(tree):
     """Two names of a statement exchanged, wherever they stand in it."""
     for statement in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return, ast.Expr):
@@ -684,53 +809,9 @@ def swaps(tree):
                 f"`{one}` and `{other}` stand in each other's place")
 
 
-def anywhere(tree):
-    """Any name of the function in any other's place."""
-    stored = dict.fromkeys(n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store))
-    known = [*(a.arg for a in tree.args.args if a.arg != "self"), *stored]
-    functions = {id(c.func) for c in _nodes(tree, ast.Call)}
-    for node in _nodes(tree, ast.Name):
-        if isinstance(node.ctx, ast.Load) and node.id in known and id(node) not in functions:
-            for name in known:
-                if name != node.id:
-                    yield "exchanged", [(node, ast.Name(name, READING))], 1.4, f"`{node.id}` stands where `{name}` belongs"
-
-
-def _is_complement(node):
+def complement(node):
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant)
 
 
-def kind_of_exchange(before, after, tree, definitions):
-    """What it is that one expression stands in another's place: a factor or a term, if only that tells them apart.
-
-    By the expressions themselves, as d for 0.5 * d; or by how the name that belongs here is made from the other. What is
-    exchanged in the argument of an activation's derivative makes a wrong derivative.
-    """
-    for call in _nodes(tree, ast.Call):
-        if is_slope(call) and any(part is before for argument in call.args for part in ast.walk(argument)):
-            return "derivative"
-    made = {written(before): [before], written(after): [after]}
-    for node in [n for definition in definitions for n in _nodes(definition.tree, ast.Assign)]:
-        for target in node.targets:
-            made.setdefault(written(target), []).append(node.value)
-    wrong, right = made[written(before)], made[written(after)]
-    for of_sum, kinds in ((False, ("missing factor", "surplus factor")), (True, ("missing term", "surplus term"))):
-        for whole, part, found in ((right, before, kinds[0]), (wrong[:1], after, kinds[1])):
-            for node in whole:
-                parts = _operands(node, of_sum)
-                if len(parts) > 1 and written(part) in parts and not (of_sum and _is_complement(node)):
-                    rest = [p for p in parts if p != written(part)]
-                    return "factor" if not of_sum and all(map(_is_number, map(expression_of, rest))) else found
-    turned = lambda node: re.sub(r"\.dot\((\w+)\)", r" @ \1", written(node)).replace(".T", "")
-    return "transposed" if turned(before) == turned(after) else "exchanged"
-
-
-def _operands(node, of_sum):
-    """The terms of a sum, or the factors of a product, each as text."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub if of_sum else ast.Mult | ast.Div):
-        return _operands(node.left, of_sum) + _operands(node.right, of_sum)
-    return [written(node)]
-
-
 KINDS_OF_REPAIR = (statements, sums, minuses, brackets, complements, products, slopes, transposes, orders, axes, places, calls,
-                   compared, numbers, order_of_lines)
+                   compared, numbers, order_of_lines, turns)

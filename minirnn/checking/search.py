@@ -19,8 +19,6 @@ from .repairs import is_slope
 
 LARGEST = 128               # elements of a value that is looked at
 RUNS = 5000                 # of the method with other values in it, after which the search ends
-TRIES = 240                  # of quantities where no linear system says what is needed: each takes a run with everything recorded
-MANY = "many"               # values would do: they are not determined
 
 
 class Site(NamedTuple):
@@ -77,19 +75,19 @@ class Recorded:
         """key -> 1 for values that are linear in the incoming gradient."""
         return {key: 1 for key, value in self.values.items() if _degree(value, self._twice.get(key)) == 1}
 
-    def quantities(self, key, made=True):
-        """Everything that a call knows before this value is computed; if `made`, also what can easily be made of it."""
+    def quantities(self, key):
+        """Everything that a call knows, and what can easily be made of it."""
         turns = self._turns(key)
-        turn = key.call, key.nth if turns > 1 else 0, made
+        turn = key.call, key.nth if turns > 1 else 0
         if turn not in self._known:
-            self._known[turn] = self._gathered(key, turns, made)
+            self._known[turn] = self._gathered(key, turns)
         return self._known[turn]
 
     def _turns(self, key):
         """How often the call reaches the expression."""
         return self._reached[key.expression, key.call]
 
-    def _gathered(self, key, turns, made):
+    def _gathered(self, key, turns):
         known = Quantities()
         for other, value in self.values.items():
             e = self.traced.expressions[other.expression]
@@ -105,8 +103,6 @@ class Recorded:
         for name, c in numbers.items():
             if type(c) in (int, float) and c not in (0, 1):
                 known.add(name, np.full((1, 1), float(c)), 0, True, name)
-        if not made:
-            return known
         known.add_forms()
         if turns == 1:
             known.add_statistics()
@@ -134,10 +130,10 @@ class Search:
         for block in self.blocks:
             size = np.abs(truth[block]).max(initial=0)
             self.scales[self.slices[block]] = max(size, 1e-3 * np.abs(self.truth).max())
-        self.runs = self.tries = 0
+        self.runs = 0
         self.recorded = Recorded(self)
         self.degrees, self.base = self.recorded.degrees(), self.run({})
-        self.solved, self.undetermined = [], set()              # expressions that other values, or many, would make right
+        self.solved = []                                        # expressions that other values would make right
 
     def _flat(self, gradients):
         return np.concatenate([np.asarray(gradients[block], float).ravel() for block in self.blocks])
@@ -168,11 +164,10 @@ class Search:
         inside = [(site, changed) for site, changed in reached if changed & wrong and changed <= wrong]
         beyond = [(site, changed) for site, changed in reached if wrong <= changed and not changed <= wrong]
         single = [{block} for block in self.blocks if block in wrong and len(wrong) > 1]
-        for sites, targets in (inside, [wrong]), (inside, []), (inside, single), (beyond, [wrong]):
+        for sites, targets in (inside, [wrong]), (inside, single), (beyond, [wrong]):
             if all(proposal.left for proposal in found):
                 for site, changed in takewhile(lambda _: self.runs < RUNS, sites):
-                    found += (self._proposals_at(site, wrong, [target for target in targets if target <= changed]) if targets
-                              else self._tried(site, wrong))
+                    found += self._proposals_at(site, wrong, [target for target in targets if target <= changed])
         return sorted(found, key=Proposal.rank)
 
     def place(self):
@@ -214,54 +209,12 @@ class Search:
         for target in targets:
             needed, where = self._needed(site, effects, wrong - target)
             if needed is None:
-                self.undetermined |= {site.expression} if where == MANY else set()
                 continue
             left = self.wrong(self.run(site.replaced(needed)))
             if left < wrong:
                 self.solved += [site.expression] * (not left)
                 return [Proposal(site, one, frozenset(left)) for one in self._explained(site, needed, where)]
         return []
-
-    def _tried(self, site, wrong):
-        """Proposals where no linear system says what is needed, as before a mean: quantities are tried one after the other."""
-        e, code, bent = site.expression, site.expression.text, site.expression.is_name and not self._is_linear(site)
-        found, times = [], -(-len(site.keys) // max(1, len(self.recorded.main_calls)))
-        for q in self.recorded.quantities(site.key) if times < 4 else ():
-            gradient = q.degree == 1 and e.is_name and q.is_name and not self.degrees.get(site.key)
-            if not q.code or not (q.is_name or q.slope_of) or q.code == code or times > 1 and not gradient:
-                continue
-            ways = []
-            kind, noun = ("derivative", "the derivative of the activation") if q.slope_of else ("missing factor", "the factor")
-            if e in self.undetermined or gradient:
-                ways.append((Explanation(1 + 0.3 * (not q.is_name), kind, f"{noun} {q.text} is missing at `{code}`",
-                                         f"({code}) * ({q.code})"), np.multiply))
-            if bent and q.is_name and q.value.shape == site.values[0].shape:
-                exchanged = Explanation(1.35, "exchanged", f"`{code}` stands where {q.text} belongs", q.code)
-                ways.append((exchanged, lambda _, other: other))
-            for explanation, form in ways[:max(0, TRIES - self.tries)]:
-                self.tries += 1
-                left = self._left_with(site, q, form, times)
-                if left is not None and left < wrong:
-                    found.append(Proposal(site, explanation, frozenset(left)))
-        return found
-
-    def _is_linear(self, site):
-        """Whether everything changes twice as much if a site does."""
-        once, twice = (self.run(site.replaced([value + k * np.cos(value) for value in site.values])) for k in (0.1, 0.2))
-        return bool(np.all(np.abs(twice - self.base - 2 * (once - self.base)) <= 1e-9 * self.scales))
-
-    def _left_with(self, site, wanted, form, times):
-        """What is wrong with form(value, such a quantity) in a site's place; None if that cannot be computed."""
-        recorded, values = self.recorded, None
-        try:
-            for _ in range(times):                              # one time that it is reached may feed another
-                recorded = Recorded(self, site.replaced(values)) if values else recorded
-                others = [next(q.value for q in recorded.quantities(key, not wanted.is_name) if q.code == wanted.code)
-                          for key in site.keys]
-                values = [form(recorded.values[key], other) for key, other in zip(site.keys, others)]
-        except Exception:                                       # no such quantity, another shape, or the code cannot go on
-            return None
-        return self.wrong(self.run(site.replaced(values)))
 
     def _explained(self, site, needed, where):
         """How the needed values could be computed, each time that the site is reached."""
@@ -287,7 +240,7 @@ class Search:
         """(values, where in them that is determined): what would make everything right but the ignored blocks.
 
         One linear system says it; where one time that a site is reached feeds another, a few Newton steps do. (None, None) if
-        no values would do, (None, MANY) if many would.
+        no values would do, or many.
         """
         counted = np.ones(len(self.base), bool)
         for block in ignored:
@@ -303,7 +256,7 @@ class Search:
             change, _, rank, _ = np.linalg.lstsq(effects[:, known], error, rcond=1e-11)
             met = np.abs(effects[:, known] @ change - error).max() <= 10 * self.tolerance * max(1, np.abs(error).max())
             if rank < known.sum() or once and not met:
-                return None, MANY if met else None
+                return None, None
             changes = np.zeros(len(known))
             changes[known] = change
             values = [value + c.reshape(value.shape) for value, c in zip(values, np.split(changes, cuts))]

@@ -31,7 +31,7 @@ class Definition(NamedTuple):
 
 
 class Code:
-    """Some functions, and all of their own that they call: methods of the class, functions of the same module.
+    """Some functions, and all of their own that they call: methods of the class, functions and classes of the same module.
 
     Args:
         entries: functions (or methods, as functions), written in Python.
@@ -47,7 +47,8 @@ class Code:
     def __init__(self, entries, owner=None):
         self.owner = owner
         self.ancestors = [kind for kind in owner.__mro__ if kind is not object] if owner else []
-        self.definitions, self._compiled = {}, {}
+        self.kinds = list(self.ancestors)                       # every class that is compiled again
+        self.definitions, self._compiled, self._own = {}, {}, {}
         for function in entries:
             self.definitions[function] = self._definition(function)
         waiting, seen = list(entries), set(entries)
@@ -89,9 +90,10 @@ class Code:
             new.__kwdefaults__, new.__qualname__ = function.__kwdefaults__, function.__qualname__
             made[function] = wrapped(new)
         kinds = self._classes(made)
-        for space in spaces.values():
-            for name, value in space.items():
-                space[name] = _exchanged(value, {**made, **kinds})
+        for key, space in spaces.items():
+            if key not in self._own:                            # once, for a module has many names
+                self._own[key] = [name for name, v in space.items() if _exchanged(v, {**made, **kinds}) is not v]
+            space.update({name: _exchanged(space[name], {**made, **kinds}) for name in self._own[key]})
         for cell in cells:
             cell.cell_contents = made.get(cell.cell_contents, kinds.get(cell.cell_contents))
         return Built(made, kinds.get(self.owner), self.owner)
@@ -112,10 +114,10 @@ class Code:
             value = cell.cell_contents
         except ValueError:                                      # nothing, yet
             return False
-        return isinstance(value, types.FunctionType | type) and (value in self.definitions or value in self.ancestors)
+        return isinstance(value, types.FunctionType | type) and (value in self.definitions or value in self.kinds)
 
     def _classes(self, made):
-        """class -> a copy of it that has the new methods, for the owner and its ancestors; each derives from its original."""
+        """class -> a copy of it that has the new methods; each derives from its original."""
         kinds = {}
 
         def member(value):
@@ -123,10 +125,10 @@ class Code:
                 return type(value)(made.get(value.__func__, value.__func__))
             return made.get(value, value) if isinstance(value, types.FunctionType) else value
 
-        for kind in reversed(self.ancestors):
+        for kind in reversed(self.kinds):
             members = {name: member(value) for name, value in vars(kind).items()
                        if name not in ("__dict__", "__weakref__", "__slots__")}
-            bases = [kinds.get(base, base) for base in kind.__bases__ if base is not object]
+            bases = [kinds[base] for base in kind.__bases__ if base in kinds]
             kinds[kind] = type(kind)(kind.__name__, (*bases, kind), members)
         return kinds
 
@@ -148,11 +150,15 @@ class Code:
                           ancestor)
 
     def _called_by(self, function):
-        """What a function calls that is its own; of a method, also what it is in ancestors."""
-        found = []
+        """What a function calls that is its own; of a method, also what it is in ancestors; of a class, all of it."""
+        found, module = [], function.__globals__.get("__name__")
         for name in sorted(_names(function.__code__)):
             found += [vars(kind)[name] for kind in self.ancestors if name in vars(kind)]
-            found += _functions_in(function.__globals__.get(name))
+            named = function.__globals__.get(name)
+            if isinstance(named, type) and named.__module__ == module:
+                self.kinds += [named] * (named not in self.kinds)
+                found += vars(named).values()
+            found += _functions_in(named)
         for cell in function.__closure__ or ():
             try:
                 found.append(cell.cell_contents)
@@ -161,14 +167,14 @@ class Code:
         found = [_plain(value) for value in found]
         own = [f for f in found if isinstance(f, types.FunctionType)]
         methods = {f for kind in self.ancestors for f in map(_plain, vars(kind).values()) if isinstance(f, types.FunctionType)}
-        return [f for f in own if f in methods or f.__module__ == function.__globals__.get("__name__")]
+        return [f for f in own if f in methods or f.__module__ == module]
 
     def _code_of(self, definition, tree):
         """The code object of a definition; compiled in a class of the same name, which private names and super() need."""
         if tree is definition.tree and definition.function in self._compiled:
             return self._compiled[definition.function]
         function = definition.function
-        kind = next((kind for kind in self.ancestors if function in map(_plain, vars(kind).values())), None)
+        kind = next((kind for kind in self.kinds if function in map(_plain, vars(kind).values())), None)
         around = [name for name in function.__code__.co_freevars if not kind or name != "__class__"]
         shell = f"class {kind.__name__}:\n        pass" if kind else "pass"
         module = ast.parse(f"def make({', '.join(around)}):\n    {shell}")

@@ -27,11 +27,11 @@ class Probe:
 
     Attributes: `n_steps`, `batch`; `xs` (K, D, B); `olds`, `news`, `dnews`, `others`: per component of the state (K, H, B),
     where dnews and others are random gradients; `exact`, whether derivatives come from the complex step; `parameters`,
-    the blocks that are parameters; `slopes`, block -> (n, S, K, H, B), every component of every new state by every element.
+    the blocks that are parameters; `writes_memos`, whether `step_backward` changes what a step noted; `slopes`, block -> (n, S, K, H, B), every component of every new state by every element.
     """
 
     def __init__(self, cell, rng):
-        self.cell = cell.astype("float64")
+        self.cell, self.writes_memos = cell.astype("float64"), False
         self.n_steps, self.batch = sizes_beside(cell)
         self.xs = rng.normal(size=(self.n_steps, cell.n_in, self.batch))
         states = [self.cell.random_state(rng, self.batch) for _ in range(self.n_steps)]
@@ -121,21 +121,21 @@ class Probe:
         cell = self.cell
         if isinstance(cell, FunctionCell):
             cell.pending.flat[...] = 0
-        dwxs, dolds = [], []
+        dwxs, dolds, memos = [], [], []
         for k, wx in enumerate(cell.input_terms(self.xs)):
             alone, old = shadow(cell), tuple(old[k] for old in self.olds)
             new, memo = copies(alone.step(wx, old))
-            dwx, dold = alone.step_backward(*copies((tuple(d[k] for d in dnews), old, new, memo)))
+            dnew, given = tuple(d[k] for d in dnews), copies((memo,))[0]
+            dwx, dold = alone.step_backward(*copies((dnew, old, new)), given)
+            self.writes_memos |= not all(np.array_equal(a, vars(given)[name]) for name, a in vars(memo).items())
+            memos.append(given if self.writes_memos else memo)
             dwxs.append(dwx)
             dolds.append(dold)
         grads, dwxs = cell.params.like(), np.stack(dwxs)
-        dxs = cell.weight_gradients(dwxs, *copies((self.xs, tuple(self.olds), self.all_memos())), grads)
+        dxs = cell.weight_gradients(dwxs, *copies((self.xs, tuple(self.olds), joined_memos(memos))), grads)
         found = {("input", "x"): dxs, ("gates", ""): dwxs}
         found |= {("state", name): np.stack(dold) for name, dold in zip(cell.state_names, zip(*dolds))}
         return found | {("parameter", name): np.array(a) for name, a in grads.items()}
-
-    def all_memos(self):
-        return Memo(**{name: np.stack([vars(memo)[name] for memo in self.memos]) for name in vars(self.memos[0])})
 
     def gates(self):
         """Name -> rows of the pre-activations."""
@@ -209,6 +209,11 @@ def copies(values):
     return tuple(map(copies, values))
 
 
+def joined_memos(memos):
+    """The memo of several steps."""
+    return Memo(**{name: np.stack([vars(memo)[name] for memo in memos]) for name in vars(memos[0])})
+
+
 class Stage:
     """One method of a backward pass, to be called alone with right arguments: what it then gets wrong is its own.
 
@@ -256,6 +261,10 @@ class Stage:
 
     def named(self):
         """For each call that `columns` makes: a list of `Known`."""
+        return []
+
+    def given(self):
+        """What `call` could know, whether it reads it or not: a list of `Known`."""
         return []
 
 
@@ -333,6 +342,9 @@ class OfCell(Stage):
         found += [Known(f"{n}_new", a, 0, code=say("new", i)) for i, (n, a) in enumerate(zip(names, new))]
         dnew = self.incoming(k, b, 1, 0)
         return found + [Known(f"d{n}_new", a, 1, code=say("dnew", i)) for i, (n, a) in enumerate(zip(names, dnew))]
+
+    def given(self):
+        return self.known(0, slice(None)) if "dnew" in self.arguments else []
 
     arguments = ()              # what the method's arguments are, in their order
 
@@ -417,11 +429,18 @@ class WeightGradients(OfCell):
 
     def _run(self, function, part, scale, prefilled, other):
         grads, (k, b) = self.start(prefilled), part
-        each = [self.arrays(j, b)[3] for j in range(self.probe.n_steps)[k]]
-        memos = Memo(**{name: np.stack([vars(memo)[name] for memo in each]) for name in vars(each[0])})
+        each = [self.memo_after(j, b, scale, other) for j in range(self.probe.n_steps)[k]]
+        memos = joined_memos(each)
         olds, xs = tuple(o[k][..., b].copy() for o in self.probe.olds), self.probe.xs[k][..., b].copy()
         dxs = function(self.cell, scale * self.dwxs[k][..., b] + other * self.others[k][..., b], xs, olds, memos, grads)
         return {("input", "x"): dxs, **self.added(grads, prefilled)}
+
+    def memo_after(self, k, b, scale, other):
+        """The memo of a step, with what `step_backward` leaves in it."""
+        x, old, new, memo = self.arrays(k, b)
+        if self.probe.writes_memos:
+            self.cell.step_backward(self.incoming(k, b, scale, other), old, new, memo)
+        return memo
 
     def _truth(self, part):
         found = {("input", "x"): self.probe.right(("input", "x"), part)[part.steps][..., part.columns]}

@@ -128,8 +128,8 @@ class Watched:
             self._recording.clear()
 
     def _marked(self, definition):
-        tree = copy.deepcopy(definition.tree)
-        tree.body = _Marking(self, definition).generic_visit(ast.Module(tree.body, [])).body
+        tree = definition.again()
+        tree.body = _Marking(self, definition).generic_visit(ast.Module(copy.deepcopy(tree.body), [])).body
         return tree
 
     def _counted(self, function):
@@ -191,7 +191,7 @@ class _Marking(ast.NodeTransformer):
         text, size = ast.unparse(node), sum(10 if isinstance(n, ast.Call) else 1 for n in ast.walk(node))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             node.func.value = self.visit(node.func.value)       # a method: what it is called on is a value, too
-        is_name = isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
+        is_name = _is_name(node)
         depth = 0 if not is_name or id(node) in self.assigned else 1 if id(node) in self.handed else 2
         for part in parts:
             inner = getattr(node, part)
@@ -220,11 +220,12 @@ class _Marking(ast.NodeTransformer):
     def visit_Attribute(self, node):
         if not isinstance(node.ctx, ast.Load):
             return node
-        computed = not isinstance(node.value, (ast.Name, ast.Attribute, ast.Subscript))
-        return self._mark(node, *["value"] * (computed or node.attr == "T"))
+        return self._mark(node, *["value"] * (not _is_name(node) or node.attr == "T"))
 
     def visit_Subscript(self, node):
-        return self._mark(node) if isinstance(node.ctx, ast.Load) else node
+        if not isinstance(node.ctx, ast.Load):
+            return node
+        return self._mark(node, *["value"] * (not _is_name(node)))
 
     def visit_Assign(self, node):
         node.value, line, first = self.visit(node.value), node.lineno, node.targets[0]
@@ -250,6 +251,13 @@ class _Marking(ast.NodeTransformer):
 def place_of(node):
     """Which node of its file's tree it is."""
     return type(node).__name__, node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
+
+
+def _is_name(node):
+    """Whether a node is a name, or an attribute or an entry of one: nothing is computed."""
+    if isinstance(node, ast.Attribute | ast.Subscript):
+        return _is_name(node.value)
+    return isinstance(node, ast.Name)
 
 
 def _elements(node):

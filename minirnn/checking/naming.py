@@ -1,0 +1,81 @@
+"""What a repair is called: its kind, and half a sentence. The same change of the code may mend quite different mistakes."""
+
+import ast
+import re
+
+from .repairs import complement, in_slope, is_number, is_slope, written
+
+RESHAPING = ("reshape", "ravel", "flatten")
+
+
+def named(edit, definitions):
+    """(kind, why) of an `Edit` that works.
+
+    Args:
+        definitions: of all functions of the cell; they say how one quantity is made of another.
+    """
+    node, new = edit.changes[0][0], edit.changes[0][1]
+    tree, single = edit.definition.tree, len(edit.changes) == 1 and len(new) == 1 and isinstance(node, ast.expr)
+    entry = _around(tree, node, ast.Subscript) if single else None
+    if entry and edit.kind not in ("order", "shifted", "derivative", "axis"):
+        before = written(entry)
+        with edit.applied():
+            return "exchanged", f"`{before}` stands where `{written(entry)}` belongs"
+    if single and edit.kind == "exchanged":
+        return _of_exchange(node, new[0], tree, definitions), edit.why
+    if edit.kind == "transposed" and any(isinstance(call.func, ast.Attribute) and call.func.attr in RESHAPING
+                                         for call in _all_around(tree, node, ast.Call)):
+        return "axis", edit.why
+    return edit.kind, edit.why
+
+
+def _all_around(tree, node, kind):
+    return [outer for outer in ast.walk(tree) if isinstance(outer, kind) and outer is not node
+            and any(part is node for part in ast.walk(outer))]
+
+
+def _around(tree, node, kind):
+    """The entry in whose index a node stands, if that is not a slice; None otherwise."""
+    return next((outer for outer in _all_around(tree, node, kind)
+                 if any(part is node for part in ast.walk(outer.slice)) and not isinstance(outer.slice, ast.Slice)), None)
+
+
+def _of_exchange(before, after, tree, definitions):
+    """What it is that one expression stands in another's place: a factor or a term, if only that tells them apart.
+
+    By the expressions themselves, as d for 0.5 * d; or by how the name that belongs here is made from the other. What is
+    exchanged in the derivative of an activation makes a wrong derivative, if it is the activation's argument.
+    """
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and is_slope(call) and any(part is before for a in call.args for part in ast.walk(a)):
+            return "derivative"
+    made = {written(before): [before], written(after): [after]}
+    for node in [n for definition in definitions for n in ast.walk(definition.tree) if isinstance(n, ast.Assign)]:
+        for target in node.targets:
+            made.setdefault(written(target), []).append(node.value)
+    wrong, right = made[written(before)], made[written(after)]
+    if in_slope(tree, before) and any(isinstance(v, ast.Call) and written(before) in map(written, v.args) for v in right):
+        return "derivative"
+    for of_sum, kinds in ((False, ("missing factor", "surplus factor")), (True, ("missing term", "surplus term"))):
+        for whole, part, found in ((right, before, kinds[0]), (wrong[:1], after, kinds[1])):
+            for node in whole:
+                parts = _operands(node, of_sum)
+                if len(parts) > 1 and written(part) in parts and not (of_sum and complement(node)):
+                    rest = [ast.parse(p, mode="eval").body for p in parts if p != written(part)]
+                    if not of_sum and rest and all(map(is_slope, rest)):
+                        return "derivative"
+                    return "factor" if not of_sum and rest and all(map(is_number, rest)) else found
+    for whole in right:                                         # f(a) for f(b), which is another name for it
+        if isinstance(before, ast.Call) and isinstance(whole, ast.Call) and written(before.func) == written(whole.func):
+            differing = [(a, b) for a, b in zip(before.args, whole.args) if written(a) != written(b)]
+            if len(differing) == 1:
+                return _of_exchange(*differing[0], tree, definitions)
+    turned = lambda node: re.sub(r"\.dot\((\w+)\)", r" @ \1", written(node)).replace(".T", "")
+    return "transposed" if turned(before) == turned(after) else "exchanged"
+
+
+def _operands(node, of_sum):
+    """The terms of a sum, or the factors of a product, each as text."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub if of_sum else ast.Mult | ast.Div):
+        return _operands(node.left, of_sum) + _operands(node.right, of_sum)
+    return [written(node)]
