@@ -58,8 +58,9 @@ class Quantities:
             self.add(f"(1 − {text})", 1 - q, 0, False, form("1 - q"))
             if np.all(q):
                 self.add(f"(1 / {text})", 1 / q, 0, False, form("1 / q"))
-            self.add(f"(1 − {text}²)", 1 - q**2, 0, False, form("1 - q**2"), "tanh")
-            if np.any(q > 0) and np.any(q <= 0):
+            if not np.array_equal(q, q * q):                    # (of a mask, 1 − q² is 1 − q)
+                self.add(f"(1 − {text}²)", 1 - q**2, 0, False, form("1 - q**2"), "tanh")
+            if np.any(q > 0) and np.any(q <= 0) and not np.array_equal(q, q > 0):
                 self.add(f"({text} > 0)", (q > 0).astype(float), 0, False, form("q > 0"), "relu")
             self.add(f"{text}(1 − {text})", q * (1 - q), 0, False, form("q * (1 - q)"), "the sigmoid")
         for one, other in combinations(plain, 2):
@@ -79,13 +80,16 @@ class Quantities:
                              f"{code}.{name}(axis=-2, keepdims=True)")
 
     def add_products(self, params):
-        """Rᵀ d, of every matrix and gradient."""
+        """Rᵀ d, of every matrix and gradient; W d, if W is not square."""
         codes = {q.value.tobytes(): q.code for q in self if q.degree == 0 and q.is_name}
         for q in [q for q in self if q.degree == 1 and q.value.ndim == 2]:
             for name, matrix in params.items():
                 if matrix.ndim == 2 and matrix.shape[1] > 1 and q.value.shape[0] == matrix.shape[0]:
                     text, code = f"{name}ᵀ {q.text}" if q.is_name else f"{name}ᵀ ({q.text})", codes.get(matrix.tobytes(), "")
                     self.add(text, matrix.T @ q.value, 1, False, f"{code}.T @ ({q.code})" if code and q.code else "")
+                elif matrix.ndim == 2 and q.is_name and q.value.shape[0] == matrix.shape[1] > 1:
+                    code = codes.get(matrix.tobytes(), "")
+                    self.add(f"{name} {q.text}", matrix @ q.value, 1, False, f"{code} @ {q.code}" if code and q.code else "")
 
     def at(self, shape, known):
         """(n, elements): the values where known, of those that fit the shape; and which those are."""

@@ -17,13 +17,14 @@ from . import trace
 from .finding import Finding, few, label
 from .problems import LARGE, SMALL
 from .naming import named
-from .repairs import Edit, edits, exchanges, expression_of, factors, missing_lines, written
+from .repairs import Edit, edits, exchanges, expression_of, missing_lines, more, written
 from .search import Search, looks_like_slope
 from .stages import agrees
 from .survey import Survey
 from .trial import built_with
 
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
+DEARER = 0.4                    # after a repair of everything, nothing is tried that costs so much more
 PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
 
@@ -116,13 +117,14 @@ class Mending:
         if any(not np.isfinite(a).all() for a in self.plain.values()):
             return [self.not_finite()]
         self.survey = Survey(self.stage, self.bench.code, self.wrong)
-        found, left, odd = [], self.wrong, 0
-        for proposals in (self.small_changes, self.forgotten_lines, self.exchanges, self.lacking_products, self.computed,
-                          self.factors):
-            if left or odd and proposals == self.computed:      # (odd: variables do not hold what they are called)
-                better, remaining, remaining_odd = self.repaired(proposals)
-                if (len(remaining), remaining_odd) < (len(left), odd):
-                    found, left, odd = better, remaining, remaining_odd
+        self.usual = self.bench.contradicted(self.stage)[1]
+        best = [], self.wrong, 0                                # (findings, what stays wrong, variables that are not what they say)
+        rank = lambda outcome: (len(outcome[1]), outcome[2], len(outcome[0]))
+        for search in (self.small_changes, self.forgotten_lines, self.exchanges, self.lacking_products, self.computed, self.more):
+            found, left, odd = best
+            if left or (odd or len(found) > 1) and search == self.exchanges:
+                best = min(best, self.repaired(search), key=rank)
+        found, left, _ = best
         if not left:
             return found
         if not self.linear and (bent := self.first_not_linear(left)):
@@ -141,21 +143,23 @@ class Mending:
         """
         found, made, left, odd = [], [], self.wrong, 0
         while left and len(made) < 4:
-            ways = []
-            for edit in proposals(made):
-                if edit.definition.ancestor and any(not after for after, _ in ways):
-                    break                                       # an ancestor's code is rarely to blame
-                after = self.left(*made, edit)
-                if after is not None and after < left:
-                    ways.append((after, edit))
+            ways, enough = [], (np.inf, np.inf)
             rank = lambda way: (len(way[0]), way[1].definition.ancestor, way[1].cost)
+            for edit in sorted(proposals(made), key=lambda edit: (edit.definition.ancestor, edit.cost)):
+                if (edit.definition.ancestor, edit.cost) > enough:
+                    break
+                after = self.left(*made, edit)
+                if after is not None and after < left and (after or self.bench.holds(*made, edit)[0]):
+                    ways.append((after, edit))
+                    enough = enough if after else min(enough, (edit.definition.ancestor, edit.cost + DEARER))
             ways = sorted(ways, key=rank)[:CANDIDATES]
             ways = [way for way in ways if rank(way)[:2] == rank(ways[0])[:2] and self.bench.holds(*made, way[1])[0]]
             if not ways:
                 break
             odds = [self.bench.contradicted(self.stage, *made, edit) for _, edit in ways]
-            odd, _ = min(odds, key=sum)
-            after, edit = ways[odds.index(min(odds, key=sum))]
+            odds = [gradients + max(0, values - self.usual) for gradients, values in odds]
+            odd = min(odds)
+            after, edit = ways[odds.index(odd)]
             found.append(self.finding_of(edit, left - after, self.bench.holds(*made, edit)[1]))
             made, left = [*made, edit], after
         # What mends the smaller part only may hide the cause of the rest.
@@ -169,9 +173,9 @@ class Mending:
         """One quantity in another's place."""
         return self.of_guilty_lines(exchanges(definition, self.survey) for definition in self.bench.definitions(self.stage))
 
-    def factors(self, made):
-        """A factor that is missing."""
-        return self.of_guilty_lines(factors(definition, self.survey) for definition in self.bench.definitions(self.stage))
+    def more(self, made):
+        """A factor or a term that is missing."""
+        return self.of_guilty_lines(more(definition, self.survey) for definition in self.bench.definitions(self.stage))
 
     def of_guilty_lines(self, many):
         """The edits that touch a line which a wrong gradient depends on, or move lines."""
@@ -269,9 +273,12 @@ class Mending:
                     continue
                 (sign, one, other, code), like = product, f"[{block[1]!r}]"
                 line = ast.parse(f"grads{like} {'+' if sign > 0 else '-'}= {code}").body[0]
-                added = [n for n in definition.tree.body if isinstance(n, ast.AugAssign) and like in written(n.target)]
-                put = (added[-1], [added[-1], line]) if added else (last, [line, last])
-                yield Edit(definition, "missing term", (put,), 1.0, f"the gradient of {block[1]} lacks the term "
+                added = [n for n in ast.walk(definition.tree) if isinstance(n, ast.AugAssign) and like in written(n.target)]
+                puts = [(last, [line, last])]
+                if added:                                       # there, or where the loop that it may stand in is over
+                    single = added[-1] in definition.tree.body
+                    puts = [(added[-1], [added[-1], line])] if single else [(added[-1], [added[-1]]), *puts]
+                yield Edit(definition, "missing term", tuple(puts), 1.0, f"the gradient of {block[1]} lacks the term "
                            f"{'+' if sign > 0 else '−'} {one} · {other}ᵀ, summed over steps and columns")
 
     def product_lacking(self, block, arrays):

@@ -15,12 +15,15 @@ def named(edit, definitions):
         definitions: of all functions of the cell; they say how one quantity is made of another.
     """
     node, new = edit.changes[0][0], edit.changes[0][1]
-    tree, single = edit.definition.tree, len(edit.changes) == 1 and len(new) == 1 and isinstance(node, ast.expr)
+    tree, alike = edit.definition.tree, {(written(old), *map(written, put)) for old, put in edit.changes}
+    single = len(alike) == 1 and len(new) == 1 and isinstance(node, ast.expr)       # a name may stand there several times
     entry = _around(tree, node, ast.Subscript) if single else None
     if entry and edit.kind not in ("order", "shifted", "derivative", "axis"):
         before = written(entry)
         with edit.applied():
             return "exchanged", f"`{before}` stands where `{written(entry)}` belongs"
+    if single and edit.kind == "exchanged" and re.match(r"np\.zeros|0( |$)", written(node)):
+        return "carry", f"`{written(node)}` lets nothing through: `{written(new[0])}` belongs here"
     if single and edit.kind == "exchanged":
         return _of_exchange(node, new[0], tree, definitions), edit.why
     if edit.kind == "transposed" and any(isinstance(call.func, ast.Attribute) and call.func.attr in RESHAPING
@@ -54,7 +57,7 @@ def _of_exchange(before, after, tree, definitions):
         for target in node.targets:
             made.setdefault(written(target), []).append(node.value)
     wrong, right = made[written(before)], made[written(after)]
-    if in_slope(tree, before) and any(isinstance(v, ast.Call) and written(before) in map(written, v.args) for v in right):
+    if in_slope(tree, before) and (_made_of(right, before) or _made_of(wrong, after)):
         return "derivative"
     for of_sum, kinds in ((False, ("missing factor", "surplus factor")), (True, ("missing term", "surplus term"))):
         for whole, part, found in ((right, before, kinds[0]), (wrong[:1], after, kinds[1])):
@@ -62,7 +65,7 @@ def _of_exchange(before, after, tree, definitions):
                 parts = _operands(node, of_sum)
                 if len(parts) > 1 and written(part) in parts and not (of_sum and complement(node)):
                     rest = [ast.parse(p, mode="eval").body for p in parts if p != written(part)]
-                    if not of_sum and rest and all(map(is_slope, rest)):
+                    if not of_sum and any(map(is_slope, rest)):
                         return "derivative"
                     return "factor" if not of_sum and rest and all(map(is_number, rest)) else found
     for whole in right:                                         # f(a) for f(b), which is another name for it
@@ -72,6 +75,16 @@ def _of_exchange(before, after, tree, definitions):
                 return _of_exchange(*differing[0], tree, definitions)
     turned = lambda node: re.sub(r"\.dot\((\w+)\)", r" @ \1", written(node)).replace(".T", "")
     return "transposed" if turned(before) == turned(after) else "exchanged"
+
+
+def _made_of(values, node):
+    """Whether one of the values is a function of a quantity, and of nothing else but numbers."""
+    quantities = lambda value: {written(n) for n in ast.walk(value) if isinstance(n, ast.Name | ast.Subscript)
+                                and not any(n is part for part in inner(value))} - {"np"}
+    inner = lambda value: [part for n in ast.walk(value) if isinstance(n, ast.Subscript | ast.Call)
+                           for child in ([n.value, n.slice] if isinstance(n, ast.Subscript) else [n.func])
+                           for part in ast.walk(child)]
+    return any(value is not node and quantities(value) == {written(node)} for value in values[1:])
 
 
 def _operands(node, of_sum):

@@ -119,6 +119,8 @@ def exchanges(definition, survey):
     """
     tree, reads = definition.tree, lambda n: isinstance(getattr(n, "ctx", READING), ast.Load)
     entries = [written(n) for n in _nodes(tree, ast.Subscript)]
+    in_place = {n.target.id for n in _nodes(tree, ast.AugAssign) if isinstance(n.target, ast.Name)}
+    changed = {id(n.value) for n in _nodes(tree, ast.Assign) if written(n.targets[0]) in in_place}
     inner = {id(n): f for f in _nodes(tree, ast.FunctionDef, ast.Lambda) for n in ast.walk(f)}     # which nobody looks into
     for node in filter(reads, _nodes(tree, ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp)):
         names = survey.alike(definition, node)
@@ -128,16 +130,29 @@ def exchanges(definition, survey):
             names = [n.id for n in ast.walk(inner[id(node)]) if isinstance(n, ast.Name)]
         for name in dict.fromkeys(names):
             if name != written(node):
-                yield Edit(definition, "exchanged", ((node, [expression_of(name)]),),
+                new = f"{name}.copy()" if id(node) in changed else name
+                yield Edit(definition, "exchanged", ((node, [expression_of(new)]),),
                            1.4 + 0.2 * isinstance(node, ast.Call | ast.BinOp), f"`{written(node)}` stands where `{name}` belongs")
-    yield from edits(definition, (swaps, scales))
+    for statement in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return, ast.Expr):
+        read = {}
+        for node in [n for n in ast.walk(statement) if isinstance(n, ast.Name) and reads(n)]:
+            read.setdefault(node.id, []).append(node)
+        for old, many in read.items():                          # everywhere in the statement
+            for name in survey.alike(definition, many[0]) if len(many) > 1 else ():
+                yield Edit(definition, "exchanged", tuple((node, [expression_of(name)]) for node in many), 1.45,
+                           f"`{old}` stands where `{name}` belongs")
+    yield from edits(definition, (swaps, arguments, scales))
 
 
-def factors(definition, survey):
-    """Every `Edit` that multiplies a term or an argument by a quantity."""
+def more(definition, survey):
+    """Every `Edit` that multiplies a term or an argument by a quantity, or adds one to a value."""
     terms = [t for s in _nodes(definition.tree, ast.Assign, ast.AugAssign, ast.Return) for v in _elements(s.value) for t in _terms(v)]
     given = [a for call in _nodes(definition.tree, ast.Call) for a in call.args]
     sides = [side for n in _nodes(definition.tree, ast.BinOp) if isinstance(n.op, ast.MatMult) for side in (n.left, n.right)]
+    for node in [v for s in _nodes(definition.tree, ast.Assign, ast.AugAssign, ast.Return) for v in _elements(s.value)]:
+        for name in survey.alike(definition, node):
+            yield Edit(definition, "missing term", ((node, [expression_of(f"{name} + {written(node)}")]),), 1.55,
+                       f"the term {plain(name)} is missing")
     for node in dict.fromkeys([*terms, *given, *sides]):
         for name in survey.alike(definition, node, broadcast=True):
             new = expression_of(f"({written(node)}) * {name}")
@@ -185,7 +200,7 @@ def is_slope(node):
     """Whether it looks like the derivative of an activation: 1 − y², 1 − y, (1 + y²)^…, a comparison, slope(y)."""
     text = written(node).replace(" ", "").replace("(", "").replace(")", "")
     return bool(re.search(r"(^|[*/])1(\.0?)?[-+][\w.\[\]\"']+(\*\*[\d.]+)*$", text) or isinstance(node, ast.Compare)
-                or re.search(r"slope|deriv|prime|^d_?(?!iag|iv|elt|ele|egr|eep)[a-z]{4,}\(", written(node)))
+                or re.search(r"slope|deriv|prime|^d_?(tanh|sig|logi|relu|leaky|elu|soft|act|phi)\w*\(", written(node)))
 
 
 def in_slope(tree, node):
@@ -314,12 +329,27 @@ def slopes(tree):
                        f"belongs, at `{text}`")
         if new:
             yield "derivative", [(node, expression_of(new))], 0.7, why
-        if found := re.fullmatch(r"(.+) \* \(1(?:\.0)? - (.+)\)", text):
-            d, a = found[1].removesuffix(f" * {found[2]}").removeprefix(f"{found[2]} * "), found[2]
-            for axis in ("0", "-1", "1", "-2") if d not in (a, found[1]) else ():
-                new = f"{a} * ({d} - ({a} * {d}).sum(axis={axis}, keepdims=True))"
-                yield ("missing term", [(node, expression_of(new))], 1.0, f"`{text}` would do for a sigmoid; each value of a "
-                       f"softmax changes the others too, through the sum that it is divided by: − Σ {a} · {d} is missing")
+        if isinstance(node.op, ast.Mult):
+            yield from _unfinished(node)
+
+
+def _unfinished(node):
+    """The other factor of the sigmoid's slope, for a product that has one; the derivative of softmax for that of the sigmoid."""
+    slope = "of the slope of the sigmoid, {0}(1 − {0}), the {1} factor is missing"
+    if isinstance(node.right, ast.Name | ast.Attribute | ast.Subscript):
+        a = written(node.right)
+        new = ast.BinOp(node, ast.Mult(), expression_of(f"1 - {a}"))
+        yield "derivative", [(node, new)], 0.9, slope.format(plain(a), "second")
+    if complement(node.right):
+        a, left = written(node.right.right), node.left
+        new = ast.BinOp(ast.BinOp(left, ast.Mult(), node.right.right), ast.Mult(), node.right)
+        yield "derivative", [(node, new)], 0.9, slope.format(plain(a), "first")
+        sides = [left.left, left.right] if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Mult) else []
+        for d in [side for side in sides if a in map(written, sides) and written(side) != a]:
+            for axis in ("0", "-1", "1", "-2"):
+                new = expression_of(f"{a} * ({written(d)} - ({a} * {written(d)}).sum(axis={axis}, keepdims=True))")
+                yield ("missing term", [(node, new)], 1.0, f"`{written(node)}` would do for a sigmoid; each value of a softmax "
+                       f"changes the others too, through the sum that it is divided by: − Σ {a} · {written(d)} is missing")
 
 
 def products(tree):
@@ -393,6 +423,8 @@ def minuses(tree):
     for node in _nodes(tree, ast.UnaryOp):
         if isinstance(node.op, ast.USub) and id(node) not in cuts:
             yield "sign", [(node, node.operand)], 0.35, f"`{written(node)}` has the wrong sign: the minus does not belong here"
+    for argument in [a for call in _nodes(tree, ast.Call) for a in call.args if isinstance(a, ast.Name)]:
+        yield "sign", [(argument, ast.UnaryOp(ast.USub(), argument))], 0.6, f"`{argument.id}` has the wrong sign"
     for node in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return):
         for value in _elements(node.value):
             if isinstance(value, ast.BinOp | ast.Call) and not isinstance(getattr(value, "op", None), ast.Add | ast.Sub):
@@ -524,6 +556,12 @@ def turns(tree):
                 new = ast.FunctionDef(inner.name, given, inner.body, inner.decorator_list, inner.returns)
                 yield ("exchanged", [(inner, new)], 0.6, f"a function that is made in a loop looks `{name}` up when it is "
                        f"called, and then it is the last one; `{name}={name}` keeps the one of its own turn")
+        inside = way.args[0] if backwards else way
+        bounds = inside.args if isinstance(inside, ast.Call) and _called(inside) == "range" else []
+        if len(bounds) == 2 and _whole(bounds[0]) == 1:
+            yield "missing term", [(bounds[0], _number(0))], 1.0, "a turn of the loop is left out"
+        if len(bounds) == 1 and isinstance(bounds[0], ast.BinOp) and isinstance(bounds[0].op, ast.Sub):
+            yield "missing term", [(bounds[0], bounds[0].left)], 1.0, "a turn of the loop is left out"
     for node in _nodes(tree, ast.If):
         if not node.orelse:
             yield "missing term", [(node, node.body)], 1.1, "this belongs to every turn, not only to some"
@@ -604,7 +642,8 @@ def _without_out(call):
 def orders(tree):
     """Two of several targets, elements or arguments exchanged."""
     in_pairs = {id(target) for a in _nodes(tree, ast.Assign) if isinstance(a.value, ast.Tuple) for target in a.targets}
-    of_calls = {id(target) for a in _nodes(tree, ast.Assign) if isinstance(a.value, ast.Call) for target in a.targets}
+    of_calls = {id(target) for a in _nodes(tree, ast.Assign) if isinstance(getattr(a.value, "func", None), ast.Name)
+                for target in a.targets}
     for node in _nodes(tree, ast.Tuple, ast.List, ast.Call):
         call = isinstance(node, ast.Call)
         elements = node.args if call else node.elts
@@ -742,7 +781,7 @@ def calls(tree):
     for node in _nodes(tree, ast.Call):
         name, method = _called(node), isinstance(node.func, ast.Attribute)
         method = method and not (isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "numpy"))
-        kind = CALLS.get(name, "derivative" if is_slope(node) or in_slope(tree, node) else "surplus factor")
+        kind = CALLS.get(name, "derivative" if is_slope(node) or in_slope(tree, node) else "exchanged")
         kept = [] if name in NEEDED else [node.func.value] if method else (
             node.args[1:3] if name == "where" else node.args[:2] if name in ("minimum", "maximum") else node.args[:1])
         for argument in kept:
@@ -774,9 +813,40 @@ def compared(tree):
                     yield "derivative", [(node, ast.Name(name, READING))], 0.9, f"what `{name}` is decides, not `{node.id}`"
 
 
+def arguments(tree):
+    """What another call of the same function is given in the same place, or what nobody reads."""
+    given, read = {}, {n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Load)}
+    idle = {n.id for n in _nodes(tree, ast.Name)} - read - {"_"}
+    for call in _nodes(tree, ast.Call):
+        for place, argument in enumerate(call.args):
+            given.setdefault((written(call.func), place), []).append(argument)
+    for many in given.values():
+        names = {n.id for n in many if isinstance(n, ast.Name)} | idle
+        for node in many:
+            for name in sorted(names - {node.id}) if isinstance(node, ast.Name) else ():
+                yield "exchanged", [(node, ast.Name(name, READING))], 1.3, f"`{node.id}` stands where `{name}` belongs"
+
+
+def unread(tree):
+    """A line that adds what a name was given, where nobody reads that, to a name that others are added to."""
+    sums = dict.fromkeys(n.target.id for n in _nodes(tree, ast.AugAssign) if isinstance(n.target, ast.Name))
+    for body in _bodies(tree):
+        for node, following in zip(body, [body[1:] for body in [body[i:] for i in range(len(body))]]):
+            if not isinstance(node, ast.Assign):
+                continue
+            for name in [n.id for n in ast.walk(node.targets[0]) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]:
+                used = next((s for s in following if name in _reads(s)), None)
+                anew = isinstance(used, ast.Assign) and name in _changes(used) and name not in _reads(used.value)
+                for total in sums if used is None or anew else ():
+                    line = ast.parse(f"{total} += {name}").body[0]
+                    yield ("missing term", [(node, [node, line])], 0.9 + 0.3 * (total == name),
+                           f"nobody reads the `{name}` of this line: it belongs into `{total}`")
+
+
 def scales(tree, known):
     """A number of the module, or what is left of 1 without it, before a term; 2 or 1/2."""
-    forms = [form for name in known for form in (name, f"(1 - {name})")]
+    counted = [written(a.targets[0]) for a in _nodes(tree, ast.Assign) if COUNT.fullmatch(written(a.value))]
+    forms = [*(form for name in known for form in (name, f"(1 - {name})")), *(f"(1 / {name})" for name in counted)]
     for statement in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return):
         for value in _elements(statement.value):
             for term in _terms(value) if not isinstance(value, ast.Starred) else ():
@@ -814,4 +884,4 @@ def complement(node):
 
 
 KINDS_OF_REPAIR = (statements, sums, minuses, brackets, complements, products, slopes, transposes, orders, axes, places, calls,
-                   compared, numbers, order_of_lines, turns)
+                   compared, numbers, order_of_lines, turns, unread)

@@ -225,7 +225,8 @@ class _Marking(ast.NodeTransformer):
     def visit_Subscript(self, node):
         if not isinstance(node.ctx, ast.Load):
             return node
-        return self._mark(node, *["value"] * (not _is_name(node)))
+        cut = any(isinstance(n, ast.Slice) for n in ast.walk(node.slice))                # of an array, then
+        return self._mark(node, *["value"] * (cut or not _is_name(node)))
 
     def visit_Assign(self, node):
         node.value, line, first = self.visit(node.value), node.lineno, node.targets[0]

@@ -13,6 +13,7 @@ import numpy as np
 from ..function_cell import FunctionCell
 from .problems import CellProblem
 from .source import Code
+from .stages import copies
 
 DIRECTIONS = 2
 ENTRIES = ("step", "step_backward", "weight_gradients", "initial_state_backward", "output_backward", "input_terms", "output")
@@ -46,6 +47,7 @@ class WholeCheck:
                 self._slopes.setdefault(block, []).append((direction, slope))
         self._states = self.problem._run(None).state
         self.code = Code(_with_source(cell), None if isinstance(cell, FunctionCell) else type(cell))
+        self._weights = self.problem.weights.copy(), copies(self.problem.state_weights)
         self.wrong = self._wrong(self.problem)
 
     def left(self, *edits):
@@ -53,7 +55,7 @@ class WholeCheck:
         params, kept = self.problem.cell.params.flat, self.problem.cell.params.flat.copy()
         try:
             with np.errstate(all="ignore"):
-                problem = self.problem.of(self.repaired(*edits))
+                problem = self._problem_of(self.repaired(*edits))
                 if not all(np.array_equal(a, b) for a, b in zip(problem._run(None).state, self._states)):
                     return None
                 return self._wrong(problem)
@@ -61,6 +63,12 @@ class WholeCheck:
             return None
         finally:
             params[...] = kept                                  # which the changed code may have changed in place
+
+    def _problem_of(self, cell):
+        """The problem, with incoming gradients of its own: a wrong method may change them in place."""
+        problem = self.problem.of(cell)
+        problem.weights, problem.state_weights = copies(self._weights)
+        return problem
 
     def repaired(self, *edits):
         """A copy of the cell, on the same parameters, with edited code."""
