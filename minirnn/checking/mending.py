@@ -25,6 +25,7 @@ from .trial import built_with
 
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
 DEARER = 0.4                    # after a repair of everything, nothing is tried that costs so much more
+TRIES = 2500                    # of repairs of a method, in all
 PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
 
@@ -62,11 +63,11 @@ class Workbench:
             return self.meanings.contradicted(stage, self.code)
 
     def holds(self, *changes):
-        """(does it make nothing wrong that was right?, does the whole check pass?)"""
+        """(does everything stay right that was?, does something become right?, does the whole check pass?)"""
         if self.trial is None:
-            return True, True
-        left = self.trial.left(*changes)
-        return left is not None and left <= self.trial.wrong, left == set()
+            return True, True, True
+        left, wrong = self.trial.left(*changes), self.trial.wrong
+        return left is not None and left <= wrong, left is not None and (left < wrong or not wrong), left == set()
 
 
 class Mending:
@@ -117,7 +118,7 @@ class Mending:
         if any(not np.isfinite(a).all() for a in self.plain.values()):
             return [self.not_finite()]
         self.survey = Survey(self.stage, self.bench.code, self.wrong)
-        self.usual = self.bench.contradicted(self.stage)[1]
+        self.usual, self.tries = self.bench.contradicted(self.stage)[1], 0
         best = [], self.wrong, 0                                # (findings, what stays wrong, variables that are not what they say)
         rank = lambda outcome: (len(outcome[1]), outcome[2], len(outcome[0]))
         for search in (self.small_changes, self.forgotten_lines, self.exchanges, self.lacking_products, self.computed, self.more):
@@ -146,10 +147,11 @@ class Mending:
             ways, enough = [], (np.inf, np.inf)
             rank = lambda way: (len(way[0]), way[1].definition.ancestor, way[1].cost)
             for edit in sorted(proposals(made), key=lambda edit: (edit.definition.ancestor, edit.cost)):
-                if (edit.definition.ancestor, edit.cost) > enough:
+                if (edit.definition.ancestor, edit.cost) > enough or self.tries > TRIES:
                     break
+                self.tries += 1
                 after = self.left(*made, edit)
-                if after is not None and after < left and (after or self.bench.holds(*made, edit)[0]):
+                if after is not None and after < left and (after or self.bench.holds(*made, edit)[1]):
                     ways.append((after, edit))
                     enough = enough if after else min(enough, (edit.definition.ancestor, edit.cost + DEARER))
             ways = sorted(ways, key=rank)[:CANDIDATES]
@@ -160,7 +162,7 @@ class Mending:
             odds = [gradients + max(0, values - self.usual) for gradients, values in odds]
             odd = min(odds)
             after, edit = ways[odds.index(odd)]
-            found.append(self.finding_of(edit, left - after, self.bench.holds(*made, edit)[1]))
+            found.append(self.finding_of(edit, left - after, self.bench.holds(*made, edit)[2]))
             made, left = [*made, edit], after
         # What mends the smaller part only may hide the cause of the rest.
         return (found, left, odd) if not left or len(left) < len(self.wrong) / 2 else ([], self.wrong, 0)
@@ -235,15 +237,27 @@ class Mending:
         """A change of the code that works, as a `Finding`."""
         before, after = edit.before_and_after()
         source = edit.definition.lines.get(edit.line, before).strip()
-        (kind, why), node = named(edit, self.bench.code.definitions.values()), edit.changes[0][0]
+        (kind, why), node = named(edit, self.bench.code.definitions.values(), self.survey), edit.changes[0][0]
         sentence = f"{why}."
         if not self.linear and not self.stage.wrong(self.stage.function, self.tolerance):
             if kind != "not linear":                            # it is there; but that this is what belongs there nobody knows
                 return self.told("not linear", f"`{before}` {NOT_LINEAR}", blocks, line=edit.line, code=before, source=source)
             sentence = f"{why}: k times the incoming gradient must give k times the gradient."
+        elif not self.linear and kind in ("factor", "surplus factor", "surplus term"):
+            kind = "not linear"
+        elif kind in ("exchanged", "order", "carry", "surplus factor"):
+            kind, sentence = self.outranked(kind, sentence, blocks)
         belongs = in_the_style_of(source, after) if " times what " not in sentence else ""
         code = written(node) if isinstance(node, ast.expr) and f"`{written(node)}`" in sentence else before
         return self.told(kind, sentence, blocks, line=edit.line, code=code, certain=certain, belongs=belongs, source=source)
+
+    def outranked(self, kind, sentence, blocks):
+        """(kind, sentence), with what has become of the gradients as a whole before it, where that says more."""
+        seen = {self.as_a_whole(block) for block in self.stage.truth if block in blocks}
+        if None not in seen and {whole for whole, _ in seen} in ({"carry"}, {"transposed"}):
+            words = " ".join(words for _, words in sorted(seen))
+            return min(seen)[0], f"{words} {sentence[0].upper()}{sentence[1:]}"
+        return kind, sentence
 
     # ---- the numbers ------------------------------------------------------------------------------------------------
 

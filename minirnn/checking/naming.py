@@ -3,16 +3,19 @@
 import ast
 import re
 
+import numpy as np
+
 from .repairs import complement, in_slope, is_number, is_slope, written
 
 RESHAPING = ("reshape", "ravel", "flatten")
 
 
-def named(edit, definitions):
+def named(edit, definitions, survey):
     """(kind, why) of an `Edit` that works.
 
     Args:
         definitions: of all functions of the cell; they say how one quantity is made of another.
+        survey: a `Survey`, which knows what they are.
     """
     node, new = edit.changes[0][0], edit.changes[0][1]
     tree, alike = edit.definition.tree, {(written(old), *map(written, put)) for old, put in edit.changes}
@@ -25,6 +28,9 @@ def named(edit, definitions):
     if single and edit.kind == "exchanged" and re.match(r"np\.zeros|0( |$)", written(node)):
         return "carry", f"`{written(node)}` lets nothing through: `{written(new[0])}` belongs here"
     if single and edit.kind == "exchanged":
+        values = survey.values_of(edit.definition, node, new[0])
+        if in_slope(tree, node) and values and _argument_for_value(*values):
+            return "derivative", edit.why
         return _of_exchange(node, new[0], tree, definitions), edit.why
     if edit.kind == "transposed" and any(isinstance(call.func, ast.Attribute) and call.func.attr in RESHAPING
                                          for call in _all_around(tree, node, ast.Call)):
@@ -47,7 +53,7 @@ def _of_exchange(before, after, tree, definitions):
     """What it is that one expression stands in another's place: a factor or a term, if only that tells them apart.
 
     By the expressions themselves, as d for 0.5 * d; or by how the name that belongs here is made from the other. What is
-    exchanged in the derivative of an activation makes a wrong derivative, if it is the activation's argument.
+    exchanged in the argument of an activation's derivative makes a wrong derivative.
     """
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and is_slope(call) and any(part is before for a in call.args for part in ast.walk(a)):
@@ -57,7 +63,7 @@ def _of_exchange(before, after, tree, definitions):
         for target in node.targets:
             made.setdefault(written(target), []).append(node.value)
     wrong, right = made[written(before)], made[written(after)]
-    if in_slope(tree, before) and (_made_of(right, before) or _made_of(wrong, after)):
+    if in_slope(tree, before) and any(isinstance(v, ast.Call) and written(before) in map(written, v.args) for v in right):
         return "derivative"
     for of_sum, kinds in ((False, ("missing factor", "surplus factor")), (True, ("missing term", "surplus term"))):
         for whole, part, found in ((right, before, kinds[0]), (wrong[:1], after, kinds[1])):
@@ -77,14 +83,11 @@ def _of_exchange(before, after, tree, definitions):
     return "transposed" if turned(before) == turned(after) else "exchanged"
 
 
-def _made_of(values, node):
-    """Whether one of the values is a function of a quantity, and of nothing else but numbers."""
-    quantities = lambda value: {written(n) for n in ast.walk(value) if isinstance(n, ast.Name | ast.Subscript)
-                                and not any(n is part for part in inner(value))} - {"np"}
-    inner = lambda value: [part for n in ast.walk(value) if isinstance(n, ast.Subscript | ast.Call)
-                           for child in ([n.value, n.slice] if isinstance(n, ast.Subscript) else [n.func])
-                           for part in ast.walk(child)]
-    return any(value is not node and quantities(value) == {written(node)} for value in values[1:])
+def _argument_for_value(wrong, right):
+    """Whether the right array is an activation of the wrong one, or both tell the same in other units."""
+    with np.errstate(all="ignore"):
+        forms = [wrong, np.tanh(wrong), 1 / (1 + np.exp(-wrong))]
+        return any(abs(np.corrcoef(form.ravel(), right.ravel())[0, 1]) > 1 - 1e-9 for form in forms)
 
 
 def _operands(node, of_sum):

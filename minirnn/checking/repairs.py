@@ -510,6 +510,7 @@ def order_of_lines(tree):
             if k - i < 4 and all(isinstance(s, plain_lines) for s in between):
                 if any(_depend(one, s) for s in between[1:]):
                     yield (_kind_of_order(one, other), [(one, []), (other, [other, one])], 1.2 + 0.05 * (k - i - 1),
+                           f"line {other.lineno} belongs before line {one.lineno}" if k - i == 1 else
                            f"line {one.lineno} belongs behind line {other.lineno}")
                 if k - i > 1 and any(_depend(other, s) for s in between[:-1]):
                     yield (_kind_of_order(one, other), [(other, []), (one, [other, one])], 1.25,
@@ -852,8 +853,10 @@ def scales(tree, known):
             for term in _terms(value) if not isinstance(value, ast.Starred) else ():
                 for factor in [*forms, "2", "0.5"]:
                     new = expression_of(f"{factor} * ({written(term)})")
-                    yield ("missing factor", [(term, new)], 1.5 + 0.1 * (factor not in known),
-                           f"the factor {factor.replace('-', '−')} is missing at `{written(term)}`")
+                    doubled = f"`{written(term)}` is twice what it should be"
+                    why = f"the factor {factor.replace('-', '−')} is missing at `{written(term)}`" + ": halved" * (factor == "2")
+                    yield ("factor" if factor == "0.5" else "missing factor", [(term, new)], 1.5 + 0.1 * (factor not in known),
+                           doubled if factor == "0.5" else why)
 
 
 def _terms(node):

@@ -18,7 +18,7 @@ from .hypotheses import Case, Explanation, Quantities, explain
 from .repairs import is_slope
 
 LARGEST = 128               # elements of a value that is looked at
-RUNS = 5000                 # of the method with other values in it, after which the search ends
+RUNS = 2000                 # of the method with other values in it, after which the search ends
 
 
 class Site(NamedTuple):

@@ -66,11 +66,19 @@ class Survey:
             return []
         names = self.named(definition) | (self._given if definition.function is self._function else {})
         if broadcast:
-            fits = lambda value: value.ndim == here[0].ndim and all(a in (1, b) for a, b in zip(value.shape, here[0].shape))
+            fits = lambda value: value.ndim == here[0].ndim and all(
+                a == b or 1 in (a, b) for a, b in zip(value.shape, here[0].shape))
         else:
             fits = lambda value: value.shape == here[0].shape and not (len(here) == 1 and np.array_equal(value, here[0]))
         found = [text for text, value in names.items() if text != ast.unparse(node) and fits(value)]
         return sorted(found, key=lambda text: not text.isidentifier())
+
+
+    def values_of(self, definition, *nodes):
+        """The arrays that some names are, all of the same shape; [] if that is not known."""
+        names = self.named(definition) | self._given
+        found = [names[ast.unparse(node)] for node in nodes if ast.unparse(node) in names]
+        return found if len(found) == len(nodes) and len({a.shape for a in found}) == 1 else []
 
 
 def _differs(outcome, shaken, base, wrong):

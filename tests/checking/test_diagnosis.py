@@ -147,9 +147,9 @@ def test_a_hidden_gradient_that_is_never_passed_on_is_named():
 
 def test_biases_that_hold_another_bias_gradient_are_named():
     diagnosis = diagnosis_of(lstm_cell(backward_with_one_bias_gradient_for_three))
-    assert {finding.kind for finding in diagnosis.findings} == {"other parameter"}
+    assert {finding.kind for finding in diagnosis.findings} == {"exchanged"}
     sentences = " ".join(finding.sentence for finding in diagnosis.findings)
-    assert "The gradient of b_f holds that of b_i" in sentences and "The gradient of b_o holds that of b_i" in sentences
+    assert "`da_i` stands where `da_f` belongs" in sentences and "`da_i` stands where `da_o` belongs" in sentences
     wrong = {row for (row, column), verdict in diagnosis.matrix.items() if verdict == "wrong"}
     assert wrong == {"b_f", "b_o"}
 
@@ -327,7 +327,7 @@ def test_what_nothing_explains_is_not_guessed_at():
     ("dg * (1 - g**2)", "dg * g * (1 - g)", "derivative", "the slope of the sigmoid, g(1 − g), stands where that of tanh, "
      "1 − g², belongs, at `dg * g * (1 - g)`"),
     ("dh_new * o * (1 - s**2)", "dh_new * o * (1 - new[1]**2)", "derivative",
-     "`1 - new[1] ** 2` stands where the derivative of the activation, (1 − s²), belongs"),
+     "`new[1]` stands where `s` belongs"),
     ("dg * (1 - g**2)", "dg * (1 - np.tanh(g)**2)", "derivative", "tanh does not belong here"),
     ("do = dh_new * s", "do = dh_new * s * f", "surplus factor", "the factor f should not be there"),
     ("(self.R.T @ da, dc)", "(self.R.T @ da, dc + dc_new)", "surplus term", "the term `dc_new` should not be there"),
@@ -379,15 +379,15 @@ def test_the_new_state_in_place_of_the_old_one_is_named_also_beside_another_mist
         return p["W"].T @ da, (p["R"].T @ da,)
 
     finding = only_finding(rnn_cell(step_backward))
-    assert finding.kind == "exchanged" and "`new[0]` stands where old h belongs" in finding.sentence
+    assert finding.kind == "exchanged" and "`new[0]` stands where `old[0]` belongs" in finding.sentence
     slope, exchanged = diagnosis_of(rnn_cell(no_square)).findings
     assert slope.kind == "derivative" and "(1 − new[0]²)" in slope.sentence
-    assert exchanged.kind == "exchanged" and exchanged.wrong == ("R",) and "old h belongs" in exchanged.sentence
+    assert exchanged.kind == "exchanged" and exchanged.wrong == ("R",) and exchanged.belongs.endswith("old[0].T")
 
 
 @pytest.mark.parametrize("returned, words", [
     ("da, 0 * dc", "the factor 0 lets nothing through"),
-    ("da, np.zeros_like(da)", "`np.zeros_like(da)` lets nothing through: dc belongs here"),
+    ("da, np.zeros_like(da)", "`np.zeros_like(da)` lets nothing through: `dc` belongs here"),
     ("da, -dc", "wrong sign"),
     ("da, self.params['p_' + k]", "the factor da is missing at `self.params['p_' + k]`"),
 ])
