@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .. import checks
 from ..cells import CELLS
+from ..tasks import TASKS
 from ..tasks.task import Criterion
 from ..training.comparing import Comparison, read_curve, run_all
 from ..training.presets import FIVE
@@ -76,6 +77,6 @@ def draw(comparison, outcomes, out, quiet):
         if outcome["record"]:
             curves.setdefault(outcome["experiment"].cell, []).append(read_curve(outcome["folder"]))
     metric = criterion.metric if criterion else "loss"
-    how = {"title": f"{comparison.task}: how the cells learn it", "metric": metric,
+    how = {"title": f"{comparison.task}: how the cells learn it", "metric": metric, "unit": TASKS[comparison.task].unit,
            "criterion": criterion and criterion.bound, "trivial": comparison.trivial.get(metric)}
     save_figure("curves_figure", curves, out / "compare.png", quiet, **how)

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from ..tasks import TASKS
 from ..tasks.task import Criterion
 from ..training.comparing import read_points
 from ..training.tables import RESULTS, TABLES, AuthorsRuns, Table
@@ -43,14 +44,14 @@ def run(options):
     if curves:
         check_figure(path)
     print(json.dumps(table.as_dict(), indent=1) if options.json else table)
-    missing = [row["model"] for row in table.rows if not row["records"]]
+    missing = [row["model"] for row in table.rows if row["published"] and not row["records"]]
     if missing and not options.json:
         print(f"\nNo run yet of {', '.join(missing)}. One takes an hour or more: python -m minirnn train {table.task} "
               f"--preset paper --cell {missing[0]}")
     if curves and (options.figure or not options.json):
         metric = criterion.metric if criterion else "loss"
         save_figure("curves_figure", curves, path, options.json, metric=metric, criterion=criterion and criterion.bound,
-                    title=f"Table {table.number}: {experiment['task']}, our runs")
+                    unit=TASKS[experiment["task"]].unit, title=f"Table {table.number}: {experiment['task']}, our runs")
 
 
 def run_author(options):
@@ -70,5 +71,5 @@ def run_author(options):
         his = {f"{row['model']}, by the RWA's author": zip(*(point for point in zip(*row["curve"]) if point[0] < 1.25 * last))
                for row in rows if row["curve"]}
         save_figure("curves_figure", curves, path.with_name(f"{path.stem}-{task}{path.suffix}"), options.json, reference=his,
-                    criterion=Criterion.of(rows[0]["criterion"]).bound,
+                    criterion=Criterion.of(rows[0]["criterion"]).bound, unit=TASKS[task].unit,
                     title=f"{task}, T = 100: our runs, and the author's under them")

@@ -116,8 +116,8 @@ EXERCISES = [
                "After k steps a weight has met k factors of 0.9. For which k is 0.9^k one half?"]),
     Prediction(
         "06.2", "A discount and no attention",
-        "A unit has stored h = 0.8. For the next 100 steps its discount is γ = 1/2, and it pays the new values, all −0.8, an "
-        "attention of e^(−1000). What is h then? (2^(−100) is about 10^(−30).)",
+        "A unit has stored v = 0.8. For the next 100 steps its discount is γ = 1/2, and it pays the new values, all −0.8, an "
+        "attention of e^(−1000). What is v then? (2^(−100) is about 10^(−30).)",
         answer=_asleep,
         options={"it is as good as 0": "So it would be in an LSTM with a forget gate of 1/2. But here the discount divides "
                                        "numerator and denominator alike, and their quotient does not notice.",
@@ -177,7 +177,7 @@ EXERCISES = [
                "What comes back to l' from later steps has two ways to go: which share of it goes to the new attention, and "
                "which to what was there before?"]),
     Prediction(
-        "06.7", "An RWA in the twentieth copy",
+        "06.7", "An RWA in 25 copies",
         "An RWA of 48 units has learned to copy three symbols, five times in a sequence of 40 steps, with more than 97% of "
         "the symbols right. Now its sequences have 25 copies. Which share of all symbols is right? (Guessing one of four is "
         "right in 0.25.)",

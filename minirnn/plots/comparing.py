@@ -5,7 +5,7 @@ import numpy as np
 from .style import FAINT, INK, cell_style, figure, line_style, tidy
 
 
-def curves_figure(curves, *, title="", metric="loss", criterion=None, trivial=None, reference=None):
+def curves_figure(curves, *, title="", metric="loss", unit="", criterion=None, trivial=None, reference=None):
     """Learning curves of several cells: the median over seeds, and a band from the least to the largest.
 
     Each curve is a running mean over a sixtieth of the longest; a seed that has ended keeps its last value.
@@ -14,6 +14,7 @@ def curves_figure(curves, *, title="", metric="loss", criterion=None, trivial=No
         curves: cell -> a list of curves, one per seed; each a dict with "step" and the metric, as `read_curve` gives.
         title: what was learned.
         metric: which of the curves' numbers to draw.
+        unit: what a loss is measured in, such as "bits".
         criterion: a number at which the task is solved, drawn as a line.
         trivial: what guessing reaches, drawn as a line.
         reference: label -> (steps, values) of curves to draw under ours, with the style of the cell that the label begins with.
@@ -41,15 +42,20 @@ def curves_figure(curves, *, title="", metric="loss", criterion=None, trivial=No
         axes.set_yscale("log")
     several = max(map(len, curves.values())) > 1
     how = [f"mean over {width} steps"] * (width > 1) + ["median and range over seeds"] * several
-    tidy(axes, title, "training step (batches learned from)", metric + (f"\n({'; '.join(how)})" if how else ""))
+    label = f"loss in {unit}" if metric == "loss" and unit else metric
+    tidy(axes, title, "training step (batches learned from)", label + (f"\n({'; '.join(how)})" if how else ""))
     axes.legend(frameon=False, fontsize=9)
     return fig
 
 
 def common_steps(seeds, metric, width=1):
-    """(n,) steps and (seeds, n) values of several curves at the same steps, each a running mean over `width` of its points."""
+    """(n,) steps and (seeds, n) values of several curves at the same steps, each a running mean over `width` steps.
+
+    A curve may have a row for every so many steps, their mean: then the running mean goes over fewer rows.
+    """
     steps = np.unique(np.linspace(1, max(curve["step"][-1] for curve in seeds), 200).round())
-    return steps, np.array([np.interp(steps, curve["step"], _smoothed(curve[metric], width)) for curve in seeds])
+    rows = [max(1, round(width * len(curve["step"]) / curve["step"][-1])) for curve in seeds]
+    return steps, np.array([np.interp(steps, curve["step"], _smoothed(curve[metric], n)) for curve, n in zip(seeds, rows)])
 
 
 def _smoothed(values, width):

@@ -51,7 +51,7 @@ def accuracy_panel(axes, trials, title=None):
     axes.minorticks_off()
     axes.set_ylim(0.35, 1.05)
     axes.set_yticks([0.5, 0.75, 1], ["50 %\n(guessing)", "75 %", "100 %"])
-    tidy(axes, title, "position t in the sequence (steps)", f"right answers at position t\n(mean over {width} positions)")
+    tidy(axes, title, "position t in the sequence (steps, logarithmic)", f"right answers at position t\n(mean over {width} positions)")
 
 
 def attention_panel(axes, unit, growth):

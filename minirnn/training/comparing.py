@@ -188,10 +188,12 @@ def steps_in_words(solved_at, steps):
     found = [at for at in solved_at if at is not None]
     if not found:
         return f"not by {steps:,}"
-    part = "" if len(found) == len(solved_at) else f"; {len(found)} of {len(solved_at)} seeds"
-    if len(found) <= len(solved_at) / 2:                        # then the median itself is beyond the steps made
-        return f"more than {steps:,} ({min(found):,} at best{part})"
-    return spread([at if at is not None else np.inf for at in solved_at], "{:,.0f}").replace("inf", f"not by {steps:,}") + part
+    if len(found) == len(solved_at):
+        return spread(found, "{:,.0f}")
+    part = f"{len(found)} of {len(solved_at)} seeds by {steps:,}, the first at {min(found):,}"
+    median = statistics.median(at if at is not None else np.inf for at in solved_at)
+    return part if median == np.inf else f"{median:,.0f} ({part})"
+
 
 
 def spread(values, form):

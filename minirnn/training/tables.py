@@ -18,7 +18,7 @@ from .folder import CURVE, RECORD, read_record
 RESULTS = Path(__file__).resolve().parents[2] / "notebooks" / "results"
 TABLES = {1: "addition", 2: "length", 3: "mnist", 4: "mnist-permuted", 5: "copy", 6: "multicopy", 7: "text"}
 AUTHORS = {"addition": ("adding_problem_100", 1e-3), "copy": ("copy_problem_100", 1e-2)}     # task -> his name, our criterion
-SMALL_FORM = {"mnist": "digits", "mnist-permuted": "digits-permuted"}       # task -> the task that is its small form
+SMALL_FORM = {3: "digits", 4: "digits-permuted", 7: "Python's library"}     # table -> the data of its small form
 
 
 class Table:
@@ -27,7 +27,8 @@ class Table:
     Attributes:
         number, task, metric: of the paper's table.
         rows: a dict for each model: "model", "published" (text, as "> 10000"), "value" and "relation" of it, "ours" (text, ""
-            without a run), "records" (a list of records), "small" (records of the task's small form).
+            without a run), "records" (a list of records), "small" (records of the task's small form, which is other, smaller
+            data). Models that only we ran stand last, with an empty "published", and None for "value" and "relation".
 
     Args:
         number: 1 to 7.
@@ -42,14 +43,18 @@ class Table:
         published = [row for row in self._published() if int(row["table"]) == number]
         self.task, self.metric = TABLES[number], published[0]["metric"]
         records = records_in(self.results / f"table{number}")
-        small = [record for record in records if record["experiment"]["task"] == SMALL_FORM.get(self.task)]
-        self.rows = []
-        for row in published:
-            of = [record for record in records if record["experiment"]["cell"] == row["model"]]
-            own = [record for record in of if record not in small]
-            self.rows.append({"model": row["model"], "relation": row["relation"], "value": float(row["value"]),
-                              "published": row["value"] if row["relation"] == "=" else f"{row['relation']} {row['value']}",
-                              "ours": self.told(own), "records": own, "small": [one for one in of if one in small]})
+        self.rows = [self._row(row["model"], row["relation"], row["value"], records) for row in published]
+        also = dict.fromkeys(one["experiment"]["cell"] for one in records)
+        self.rows += [self._row(model, None, None, records) for model in also if model not in [row["model"] for row in self.rows]]
+
+    def _row(self, model, relation, value, records):
+        own, small = [], []
+        for record in records:
+            if record["experiment"]["cell"] == model:
+                (small if is_small(record) else own).append(record)
+        published = "" if value is None else value if relation == "=" else f"{relation} {value}"
+        return {"model": model, "relation": relation, "value": None if value is None else float(value), "published": published,
+                "ours": self.told(own), "records": own, "small": small}
 
     def _published(self):
         path = self.results / "published" / "paper_tables.csv"
@@ -69,7 +74,7 @@ class Table:
 
     def lines(self):
         """The table: a list of rows of text, the head first."""
-        extra = [f"ours, on {SMALL_FORM[self.task]}"] if self.task in SMALL_FORM else []
+        extra = [f"ours, on {SMALL_FORM[self.number]}"] if self.number in SMALL_FORM else []
         table = [["model", "published", "ours", *extra, "seeds", "steps made", "hours"]]
         for row in self.rows:
             records = row["records"] or row["small"]
@@ -85,6 +90,12 @@ class Table:
         """For JSON."""
         rows = [{**row, "records": plain(row["records"]), "small": plain(row["small"])} for row in self.rows]
         return {"table": self.number, "task": self.task, "metric": self.metric, "rows": rows}
+
+
+def is_small(record):
+    """Whether a run is of a table's small form: on other data than the paper's, of which there is less."""
+    of = record["experiment"]
+    return of["task"] in SMALL_FORM.values() or of["task_options"].get("corpus") == "library"
 
 
 def records_in(folder):

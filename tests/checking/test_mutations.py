@@ -149,7 +149,7 @@ def chosen(changing, one_in):
 def test_the_diagnosis_names_the_mistake_and_its_place(mutants):
     tables = {"kind": defaultdict(lambda: np.zeros(4, int)), "cell": defaultdict(lambda: np.zeros(4, int))}
     wrong = []
-    for mutant in chosen(mutants[0], 16):
+    for mutant in chosen(mutants[0], 32):
         try:
             findings = check(mutant).diagnosis.findings
         except (ValueError, TypeError) as error:    # a mistake of the contract, told by its own sentence

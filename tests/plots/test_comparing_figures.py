@@ -25,6 +25,20 @@ def test_curves_are_running_means_which_the_axis_says():
     assert np.abs(axes.lines[0].get_ydata()[5:-5] - 1).max() < 1e-12
 
 
+def test_a_curve_of_few_rows_is_smoothed_over_as_many_steps_as_one_of_all():
+    losses = np.where(np.arange(6000) < 3000, 1.0, 0.0)
+    few = {"step": np.arange(15, 6001, 15), "loss": losses.reshape(400, 15).mean(axis=1)}
+    steps, (whole, thinned) = common_steps([curve(losses), few], "loss", 100)
+    assert np.abs(whole - thinned)[np.abs(steps - 3000) > 15].max() < 0.2 and thinned[steps > 3080].max() == 0
+
+
+def test_a_loss_is_told_with_its_unit_and_an_accuracy_without():
+    seed = {**curve([1.0, 0.5]), "accuracy": np.array([0.5, 0.6])}
+    labels = [plots.curves_figure({"rwa": [seed]}, metric=metric, unit="bits").axes[0].get_ylabel()
+              for metric in ("loss", "accuracy")]
+    assert labels == ["loss in bits", "accuracy"]
+
+
 def test_the_two_discounting_cells_can_be_told_apart():
     axes = plots.curves_figure({name: [curve([1.0, 0.5])] for name in ("rda-exp-tanh", "rda-sigmoid-id")}).axes[0]
     first, second = axes.lines

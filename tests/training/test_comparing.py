@@ -109,8 +109,9 @@ def test_the_table_says_what_the_records_say(tmp_path):
 
 
 @pytest.mark.parametrize("solved_at, words", [
-    ([7], "7"), ([5, 9, 7], "7 (5 to 9)"), ([None, None], "not by 100"), ([5, None, 9], "9 (5 to not by 100); 2 of 3 seeds"),
-    ([5, None, None], "more than 100 (5 at best; 1 of 3 seeds)"), ([1234], "1,234"),
+    ([7], "7"), ([5, 9, 7], "7 (5 to 9)"), ([None, None], "not by 100"), ([1234], "1,234"),
+    ([5, None, 9], "9 (2 of 3 seeds by 100, the first at 5)"), ([5, None, None], "1 of 3 seeds by 100, the first at 5"),
+    ([5, None], "1 of 2 seeds by 100, the first at 5"),
 ])
 def test_steps_are_told_with_those_that_did_not_get_there(solved_at, words):
     assert steps_in_words(solved_at, 100) == words
@@ -132,11 +133,14 @@ def test_a_damaged_curve_is_a_sentence(tmp_path):
 @pytest.mark.parametrize("number", tables.TABLES)
 def test_every_table_shows_what_is_published_and_what_the_records_say(number):
     table = tables.Table(number)
-    assert len(table.rows) == 5 and {row["model"] for row in table.rows} == {"rwa", "lstm", "gru", "rda-exp-tanh", "rda-sigmoid-id"}
-    for row in table.rows:
+    assert {row["model"] for row in table.rows[:5]} == {"rwa", "lstm", "gru", "rda-exp-tanh", "rda-sigmoid-id"}
+    assert all(row["published"] == "" and row["records"] + row["small"] for row in table.rows[5:])      # those that only we ran
+    for row in table.rows[:5]:
         assert str(int(row["value"]) if row["value"] == int(row["value"]) else row["value"]) in row["published"]
-        for record in row["records"]:
-            assert record["experiment"]["cell"] == row["model"] and record["experiment"]["task"] == table.task
+    for row in table.rows:
+        for record in row["records"] + row["small"]:
+            assert record["experiment"]["cell"] == row["model"]
+        assert all(record["experiment"]["task"] == table.task for record in row["records"])
         if not row["records"]:
             assert row["ours"] == ""
         elif table.metric.startswith("steps") and len(row["records"]) == 1:
