@@ -7,7 +7,7 @@ import numpy as np
 
 from .repairs import complement, in_slope, is_number, is_slope, written
 
-RESHAPING = ("reshape", "ravel", "flatten")
+RESHAPING = ("reshape", "ravel", "flatten", "transpose", "swapaxes", "moveaxis")
 
 
 def named(edit, definitions, survey):
@@ -27,6 +27,11 @@ def named(edit, definitions, survey):
             return "exchanged", f"`{before}` stands where `{written(entry)}` belongs"
     if single and edit.kind == "exchanged" and re.match(r"np\.zeros|0( |$)", written(node)):
         return "carry", f"`{written(node)}` lets nothing through: `{written(new[0])}` belongs here"
+    if single and edit.kind == "exchanged" and any(
+            isinstance(call.func, ast.Attribute) and call.func.attr in RESHAPING and not any(
+                part is node for part in ast.walk(call.func)) for call in [node, *_all_around(tree, node, ast.Call)]
+            if isinstance(call, ast.Call)):
+        return "axis", edit.why
     if single and edit.kind == "exchanged":
         values = survey.values_of(edit.definition, node, new[0])
         if in_slope(tree, node) and values and _argument_for_value(*values):

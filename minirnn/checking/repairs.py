@@ -402,7 +402,9 @@ def transposes(tree):
         for term in re.finditer(r"[a-zA-Z]{2,}", letters):      # "ij,jb->ib": two letters of one of its parts exchanged
             for k in range(term.start(), term.end() - 1):
                 turned = letters[:k] + letters[k + 1] + letters[k] + letters[k + 2:]
-                kind = "axis" if len(term[0]) > 2 else "transposed"
+                operand = node.args[1 + letters[:k].count(",")] if "->" not in letters[:k] else None
+                weights = operand is not None and re.match(r"p\[|self\.|params", written(operand))
+                kind = "axis" if len(term[0]) > 2 and not weights else "transposed"
                 yield (kind, [(node.args[0], ast.Constant(turned))], 0.6, f'"{turned}" belongs here: the axes that are '
                        "multiplied stand in another order")
     for node in _nodes(tree, ast.Attribute):
@@ -617,7 +619,7 @@ def in_place(tree):
                     new[1].value = ast.BinOp(new[1].value, node.op, node.value)
                     yield kind, [(node, new)], 0.3
             elif isinstance(target, ast.Name) and isinstance(node.value, ast.Name | ast.Subscript | ast.Attribute):
-                yield kind, [(node, ast.Assign(node.targets, expression_of(f"({written(node.value)}).copy()")))], 0.25
+                yield kind, [(node, ast.Assign(node.targets, expression_of(f"({written(node.value)}).copy()")))], 0.05
             elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
                 out = out_of(node.value)
                 if isinstance(out, ast.Name):
