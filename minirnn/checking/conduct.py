@@ -6,6 +6,7 @@ new array, and where the whole check then mends, that statement was the mistake.
 """
 
 import ast
+import inspect
 import traceback
 from contextlib import nullcontext
 from itertools import combinations
@@ -78,8 +79,14 @@ def _of_the_last_step(cell, wxs, olds, given):
     if all(np.allclose(a, b, rtol=1e-12, equal_nan=True) for a, b in zip(*results)):
         return []
     where = f"in {few(left)}" if left else "outside"
+    try:
+        lines, first = inspect.getsourcelines(cell.functions[1] if isinstance(cell, FunctionCell) else type(cell).step_backward)
+    except (OSError, TypeError):
+        lines, first = [], 0
+    reading = [(k, text.strip()) for k, text in enumerate(lines, first) if any(name in text for name in left)]
+    line, source = reading[0] if reading else (0, "")
     return [Finding("of the last step", f"it reads what step leaves {where}, which at every step of the backward pass is the "
-                    "last step's. Note it in the memo.", (), "step_backward")]
+                    "last step's. Note it in the memo.", (), "step_backward", line, source, source=source)]
 
 
 def _attributes(cell):

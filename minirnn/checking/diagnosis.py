@@ -216,7 +216,8 @@ def _of_methods(probe, trial, cell, findings):
     for stage in stages(probe):
         own = Mending(stage, bench, probe.tolerance, cell).findings()
         if any(one.certain for one in own):                     # the whole check passes: nothing else is to blame
-            return [one for one in findings if one.kind != "changes its input"] + [one for one in own if one.belongs or one.certain]
+            findings = [one for one in findings if one.kind != "changes its input"]
+            return findings + [one for one in own if one.belongs or one.certain]
         found += own
     if "precision" in kinds:
         found = [one for one in found if one.kind not in ("unexplained", "not linear")]

@@ -1,9 +1,9 @@
 """What the variables of a backward pass are called, and what they therefore should hold.
 
 A backward pass calls the gradient with respect to `mu` dmu. Where the forward step has a variable mu, the right value of
-dmu is known: the numeric derivative with respect to it. And mu itself should be what it was in the forward step. Several changes of the code may all make every gradient right, as
-a wrong sign of dmu can be mended where it is computed or where it is used; the mistake is where, after it is mended, the
-variables hold what they are called.
+dmu is known: the numeric derivative with respect to it. And mu itself should be what it was in the forward step. Several
+changes of the code may all make every gradient right, as a wrong sign of dmu can be mended where it is computed or where
+it is used; the mistake is where, after it is mended, the variables hold what they are called.
 """
 
 import ast

@@ -119,9 +119,10 @@ class Mending:
             return [self.not_finite()]
         self.survey = Survey(self.stage, self.bench.code, self.wrong)
         self.usual, self.tries = self.bench.contradicted(self.stage)[1], 0
-        best = [], self.wrong, 0                                # (findings, what stays wrong, variables that are not what they say)
+        best = [], self.wrong, 0                                # findings, what stays wrong, variables that are not what they say
         rank = lambda outcome: (len(outcome[1]), outcome[2], len(outcome[0]))
-        for search in (self.small_changes, self.forgotten_lines, self.exchanges, self.lacking_products, self.computed, self.more):
+        for search in (self.small_changes, self.forgotten_lines, self.exchanges, self.lacking_products, self.computed,
+                       self.more):
             found, left, odd = best
             if left or (odd or len(found) > 1) and search == self.exchanges:
                 best = min(best, self.repaired(search), key=rank)
@@ -262,7 +263,7 @@ class Mending:
     # ---- the numbers ------------------------------------------------------------------------------------------------
 
     def place(self):
-        """The expression that is wrong, though nothing that was tried belongs there, as a `Finding`; None if it is not known."""
+        """The expression that is wrong, though nothing that was tried belongs there, as a `Finding`; or None."""
         proposals, e = self.answers
         whole = [proposal for proposal in proposals if not proposal.left]
         if not e:
@@ -280,7 +281,8 @@ class Mending:
     def lacking_products(self, made):
         """Lines that add a product A Bᵀ, summed over steps and columns, where just that is missing in a matrix's gradient."""
         for definition in self.bench.definitions(self.stage)[:1]:
-            arrays = {text: a if a.ndim == 3 else a[None] for text, a in self.survey.named(definition).items() if a.ndim in (2, 3)}
+            named = self.survey.named(definition).items()
+            arrays = {text: a if a.ndim == 3 else a[None] for text, a in named if a.ndim in (2, 3)}
             for block in [block for block in self.wrong if block[0] == "parameter" and not self.as_a_whole(block)]:
                 product, last = self.product_lacking(block, arrays), definition.tree.body[-1]
                 if not product:

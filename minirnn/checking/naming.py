@@ -27,19 +27,16 @@ def named(edit, definitions, survey):
             return "exchanged", f"`{before}` stands where `{written(entry)}` belongs"
     if single and edit.kind == "exchanged" and re.match(r"np\.zeros|0( |$)", written(node)):
         return "carry", f"`{written(node)}` lets nothing through: `{written(new[0])}` belongs here"
-    if single and edit.kind == "exchanged" and any(
-            isinstance(call.func, ast.Attribute) and call.func.attr in RESHAPING and not any(
-                part is node for part in ast.walk(call.func)) for call in [node, *_all_around(tree, node, ast.Call)]
-            if isinstance(call, ast.Call)):
+    reshaped = [call for call in _all_around(tree, node, ast.Call) if getattr(call.func, "attr", "") in RESHAPING]
+    arguments = [part for call in reshaped for argument in call.args for part in ast.walk(argument)]
+    if edit.kind == "transposed" and reshaped or edit.kind == "exchanged" and (
+            any(part is node for part in arguments) or getattr(getattr(node, "func", None), "attr", "") in RESHAPING):
         return "axis", edit.why
     if single and edit.kind == "exchanged":
         values = survey.values_of(edit.definition, node, new[0])
         if in_slope(tree, node) and values and _argument_for_value(*values):
             return "derivative", edit.why
         return _of_exchange(node, new[0], tree, definitions), edit.why
-    if edit.kind == "transposed" and any(isinstance(call.func, ast.Attribute) and call.func.attr in RESHAPING
-                                         for call in _all_around(tree, node, ast.Call)):
-        return "axis", edit.why
     return edit.kind, edit.why
 
 

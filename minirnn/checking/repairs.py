@@ -131,8 +131,9 @@ def exchanges(definition, survey):
         for name in dict.fromkeys(names):
             if name != written(node):
                 new = f"{name}.copy()" if id(node) in changed else name
-                yield Edit(definition, "exchanged", ((node, [expression_of(new)]),),
-                           1.4 + 0.2 * isinstance(node, ast.Call | ast.BinOp), f"`{written(node)}` stands where `{name}` belongs")
+                cost = 1.4 + 0.2 * isinstance(node, ast.Call | ast.BinOp)
+                yield Edit(definition, "exchanged", ((node, [expression_of(new)]),), cost,
+                           f"`{written(node)}` stands where `{name}` belongs")
     for statement in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return, ast.Expr):
         read = {}
         for node in [n for n in ast.walk(statement) if isinstance(n, ast.Name) and reads(n)]:
@@ -146,10 +147,11 @@ def exchanges(definition, survey):
 
 def more(definition, survey):
     """Every `Edit` that multiplies a term or an argument by a quantity, or adds one to a value."""
-    terms = [t for s in _nodes(definition.tree, ast.Assign, ast.AugAssign, ast.Return) for v in _elements(s.value) for t in _terms(v)]
+    values = [v for s in _nodes(definition.tree, ast.Assign, ast.AugAssign, ast.Return) for v in _elements(s.value)]
+    terms = [term for value in values for term in _terms(value)]
     given = [a for call in _nodes(definition.tree, ast.Call) for a in call.args]
     sides = [side for n in _nodes(definition.tree, ast.BinOp) if isinstance(n.op, ast.MatMult) for side in (n.left, n.right)]
-    for node in [v for s in _nodes(definition.tree, ast.Assign, ast.AugAssign, ast.Return) for v in _elements(s.value)]:
+    for node in values:
         for name in survey.alike(definition, node):
             yield Edit(definition, "missing term", ((node, [expression_of(f"{name} + {written(node)}")]),), 1.55,
                        f"the term {plain(name)} is missing")
@@ -334,7 +336,7 @@ def slopes(tree):
 
 
 def _unfinished(node):
-    """The other factor of the sigmoid's slope, for a product that has one; the derivative of softmax for that of the sigmoid."""
+    """The other factor of the sigmoid's slope, for a product that has one; the derivative of softmax for the sigmoid's."""
     slope = "of the slope of the sigmoid, {0}(1 − {0}), the {1} factor is missing"
     if isinstance(node.right, ast.Name | ast.Attribute | ast.Subscript):
         a = written(node.right)
@@ -534,7 +536,7 @@ def order_of_lines(tree):
 
 
 def turns(tree):
-    """A loop the other way round; lines of it at the first or last turn only; a function made in it that keeps its turn's value."""
+    """A loop the other way round; lines of it at one turn only; a function made in it that keeps its turn's value."""
     for loop in _nodes(tree, ast.For):
         way, text, names = loop.iter, written(loop.iter), [n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)]
         counts, backwards = text.startswith(("range(", "reversed(range(")), text.startswith("reversed(")
@@ -619,7 +621,7 @@ def in_place(tree):
                     new[1].value = ast.BinOp(new[1].value, node.op, node.value)
                     yield kind, [(node, new)], 0.3
             elif isinstance(target, ast.Name) and isinstance(node.value, ast.Name | ast.Subscript | ast.Attribute):
-                yield kind, [(node, ast.Assign(node.targets, expression_of(f"({written(node.value)}).copy()")))], 0.05
+                yield kind, [(node, ast.Assign(node.targets, expression_of(f"({written(node.value)}).copy()")))], 0.25
             elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
                 out = out_of(node.value)
                 if isinstance(out, ast.Name):
@@ -856,9 +858,10 @@ def scales(tree, known):
                 for factor in [*forms, "2", "0.5"]:
                     new = expression_of(f"{factor} * ({written(term)})")
                     doubled = f"`{written(term)}` is twice what it should be"
-                    why = f"the factor {factor.replace('-', '−')} is missing at `{written(term)}`" + ": halved" * (factor == "2")
-                    yield ("factor" if factor == "0.5" else "missing factor", [(term, new)], 1.5 + 0.1 * (factor not in known),
-                           doubled if factor == "0.5" else why)
+                    why = f"the factor {factor.replace('-', '−')} is missing at `{written(term)}`"
+                    why += ": halved" * (factor == "2")
+                    kind = "factor" if factor in ("2", "0.5") else "missing factor"
+                    yield kind, [(term, new)], 1.5 + 0.1 * (factor not in known), doubled if factor == "0.5" else why
 
 
 def _terms(node):

@@ -27,7 +27,8 @@ class Probe:
 
     Attributes: `n_steps`, `batch`; `xs` (K, D, B); `olds`, `news`, `dnews`, `others`: per component of the state (K, H, B),
     where dnews and others are random gradients; `exact`, whether derivatives come from the complex step; `parameters`,
-    the blocks that are parameters; `writes_memos`, whether `step_backward` changes what a step noted; `slopes`, block -> (n, S, K, H, B), every component of every new state by every element.
+    the blocks that are parameters; `writes_memos`, whether `step_backward` changes what a step noted; `slopes`,
+    block -> (n, S, K, H, B), every component of every new state by every element.
     """
 
     def __init__(self, cell, rng):

@@ -2,9 +2,10 @@
 
     python tests/checking/mistakes/mark.py [--half seen | unseen] [--texts] [FOLDER ...]
 
-There are two collections, by two hands: this folder, which is marked without a FOLDER, and `second`. A folder holds `base_*.py`, right cells and models, and `mistakes.json`: edits of them, each with its line, its kind and
-an explanation, all written down before the checker saw it. Half of them, drawn once (`half_of`), were looked at while
-the checker was being improved; of the other half only the figures were.
+There are two collections, by two hands: this folder, which is marked without a FOLDER, and `second`. Each holds `base_*.py`,
+right cells and models, and `mistakes.json`: edits of them, each with its line, its kind and an explanation, all written down
+before the checker saw it. Half of them, drawn once (`half_of`), were looked at while the checker was being improved; of the
+other half only the figures were.
 """
 
 import argparse
