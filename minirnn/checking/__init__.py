@@ -7,9 +7,10 @@ asks whether the cell keeps its contract (`contract.py`); a cell of the user's o
 Then the diagnosis, where a check has failed: `diagnosis.py` looks at a small cell with the same code (`shrinking.py`),
 and tables which derivatives of single steps are wrong (`verdicts.py`). It takes the backward pass apart into methods that
 are called alone (`stages.py`), and mends each that is wrong (`mending.py`). Every small change of the code is tried that
-could be the repair (`repairs.py`). Where none of them is, the numbers say which value is wrong (`search.py`), and how the
+could be the repair (`repairs.py`), but for lines that no wrong gradient depends on (`survey.py`). Where none of them is, the numbers say which value is wrong (`search.py`), and how the
 right one could be computed (`hypotheses.py`); that is code, and tried like the rest. A repair counts if the whole check
-passes with it (`trial.py`); of several, the one after which variables hold what they are called (`meaning.py`). What no
+passes with it (`trial.py`); of several, the one after which variables hold what they are called (`meaning.py`). What the
+mistake is called follows from the repair (`naming.py`). What no
 formula shows, arrays with two names and gradients that lose digits, is in `conduct.py`. What is found is a `Finding`
 (`finding.py`).
 

@@ -1,9 +1,10 @@
 """What is wrong with one method of a backward pass, and what makes it right.
 
-Three searches, the plainest first. The changes of `repairs.py` are tried one after the other. Where none of them makes
-the method right, something is missing that no change of the code alone can guess, and the numbers are asked what (see
-`search.py`); their answers are changes of the code, too, and tried like the others. Where the numbers know nothing, the
-gradient is told as it looks from outside. Whatever a finding proposes was tried: in the method, and in the whole check.
+Several searches, the plainest first. The small changes of `repairs.py` are tried one after the other, then each quantity in
+the place of others of its shape. Where none of that makes the method right, something is missing that no change of the code
+alone can guess, and the numbers are asked what (see `search.py`); their answers are changes of the code, too, and tried like
+the others. Where the numbers know nothing, the gradient is told as it looks from outside. Whatever a finding proposes was
+tried: in the method, and in the whole check.
 """
 
 import ast
@@ -79,8 +80,11 @@ class Mending:
 
     Attributes:
         plain: block -> gradient, as the stage gives it. linear: whether it is linear in what comes in.
-        wrong: the blocks that are wrong.
+        wrong: the blocks that are wrong. survey: a `Survey` of the stage, once `findings` looks for a repair.
+        usual: how many variables do not hold what they are called, as it is. tries: of repairs, so far.
     """
+
+    survey, usual, tries = None, 0, 0
 
     def __init__(self, stage, bench, tolerance, part):
         self.stage, self.bench, self.tolerance, self.part = stage, bench, tolerance, part
@@ -118,7 +122,7 @@ class Mending:
         if any(not np.isfinite(a).all() for a in self.plain.values()):
             return [self.not_finite()]
         self.survey = Survey(self.stage, self.bench.code, self.wrong)
-        self.usual, self.tries = self.bench.contradicted(self.stage)[1], 0
+        self.usual = self.bench.contradicted(self.stage)[1]
         best = [], self.wrong, 0                                # findings, what stays wrong, variables that are not what they say
         rank = lambda outcome: (len(outcome[1]), outcome[2], len(outcome[0]))
         for search in (self.small_changes, self.forgotten_lines, self.exchanges, self.lacking_products, self.computed,

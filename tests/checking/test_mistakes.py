@@ -1,6 +1,7 @@
 """What the checker says of mistakes that somebody else made, in cells in other people's styles (see `mistakes/`).
 
-By default one in nine is marked; with the environment variable MINIRNN_ALL=1 all are, and the figures are printed (pytest -s).
+By default one in eighteen is marked, of either collection; with the environment variable MINIRNN_ALL=1 all are, and the
+figures are printed (pytest -s).
 """
 
 import os
@@ -19,17 +20,17 @@ import mark                                                     # noqa: E402
 
 ALL = bool(os.environ.get("MINIRNN_ALL"))
 RIGHT = sorted([*HERE.glob("base_*.py"), *(HERE / "second").glob("base_*.py"), *(HERE / "second").glob("right_*.py")])
-LEAST = {"caught": 0.98, "line_among": 0.84, "line_first": 0.84, "kind_among": 0.74}     # a little below what is reached
+LEAST = {"caught": 0.98, "line_among": 0.84, "line_first": 0.84, "kind_among": 0.72}     # a little below what is reached
 
 
 @pytest.mark.parametrize("half", ["seen", "unseen"])
 @pytest.mark.parametrize("folder", [HERE, HERE / "second"], ids=["first", "second"])
 def test_mistakes_of_another_hand_are_caught_and_told_with_their_line_and_kind(folder, half):
-    chosen = mark.entries([folder], half)[::1 if ALL else 9]
+    chosen = mark.entries([folder], half)[::1 if ALL else 18]
     found = mark.marks(chosen)
     figures = mark.figures(found)
     print("\n", half, figures, *(m for m in found if not (m.caught and m.line_among and m.kind_among)), sep="\n")
-    room = 0 if ALL else 0.25                                   # of nine, two
+    room = 0 if ALL else 0.25                                   # of five, one
     assert all(figures[name] >= least - room * (name != "caught") for name, least in LEAST.items()), figures
     assert all(len(m.text.splitlines()) <= 10 for m in found)
 
