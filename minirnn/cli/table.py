@@ -36,10 +36,11 @@ def run(options):
         return run_author(options)
     table = Table(options.number, options.results)
     path = options.figure or OUT / f"table{table.number}.png"
-    curves, experiment = {}, None
+    curves, experiment, criterion = {}, None, None
+    held_out = not table.metric.startswith("steps")
     for row in table.rows:
         for record in row["records"] or row["small"]:
-            curves.setdefault(row["model"], []).append(read_points(record["curve"]))
+            curves.setdefault(row["model"], []).append(looks(record) if held_out else read_points(record["curve"]))
             experiment, criterion = record["experiment"], Criterion.of(record["criterion"])
     if curves:
         check_figure(path)
@@ -49,9 +50,16 @@ def run(options):
         print(f"\nNo run yet of {', '.join(missing)}. One takes an hour or more: python -m minirnn train {table.task} "
               f"--preset paper --cell {missing[0]}")
     if curves and (options.figure or not options.json):
-        metric = criterion.metric if criterion else "loss"
+        metric = "accuracy" if "accuracy" in table.metric else criterion.metric if criterion else "loss"
+        title = f"Table {table.number}: {experiment['task']}, our runs" + ", on held-out data" * held_out
         save_figure("curves_figure", curves, path, options.json, metric=metric, criterion=criterion and criterion.bound,
-                    unit=TASKS[experiment["task"]].unit, title=f"Table {table.number}: {experiment['task']}, our runs")
+                    unit=TASKS[experiment["task"]].unit, title=title)
+
+
+def looks(record):
+    """The course of a training as its looks at held-out data saw it: name -> list, with "step"."""
+    found = record["evaluations"]
+    return {name: [look[name] for look in found] for name in found[0]}
 
 
 def run_author(options):

@@ -78,7 +78,7 @@ EXERCISES = [
         step=coupled_step, params={**_gates("iog"), "p": (4, 1)}, n_in=3, n_hidden=4, state_names=("h", "c"), broken=True,
         detail="matrix",
         hints=["Is anything wrong that does not go through h'? Is o's own gradient wrong?",
-               "Draw the three equations as a graph. By how many ways does c' reach h'?",
+               "Draw the three equations as a graph. In how many ways does c' reach h'?",
                "For each of those ways there must be a term in dc_new."]),
     Backward(
         "08.3", "The GRU: calculate",

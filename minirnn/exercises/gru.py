@@ -72,7 +72,7 @@ def _counts_to():
     cell = make_cell("gru", n_in=1, n_hidden=1, dtype="float64")
     cell.params.flat[...] = 0
     cell.params["b_z"][...], cell.params["b_n"][...] = math.log(KEEPS / (1 - KEEPS)), 50.0
-    rises = np.diff(unroll(cell, np.zeros((2000, 1, 1))).hs.ravel())
+    rises = np.diff(unroll(cell, np.zeros((2000, 1, 1))).hs.ravel(), prepend=0)
     return float((rises >= RESOLUTION).sum())
 
 
@@ -171,8 +171,8 @@ EXERCISES = [
                "Which gradient stands right behind the matrix R_n, that of a_n or that of q?"]),
     Number(
         "03.5", "How far a GRU counts",
-        "A unit of a GRU with n = 1 and z = 0.99 at every step counts: h = 0, 0.01, 0.0199, … The head can tell two values "
-        "apart if they differ by 0.001 or more. Up to which step do neighbouring values differ enough? (One step more or less "
+        "A unit of a GRU with n = 1 and z = 0.99 at every step counts: h = 0, 0.01, 0.0199, … Two values of "
+        "it can be told apart if they differ by 0.001 or more. Up to which step do neighbouring values differ enough? (One step more or less "
         "does not matter.)",
         answer=_counts_to, tolerance=6e-3,
         slips=[Slip(lambda: (1 - KEEPS) / RESOLUTION, "That divides the first rise by what can be told apart. How do the rises "
@@ -180,7 +180,7 @@ EXERCISES = [
                Slip(lambda: 1 / RESOLUTION, "That would be so if h rose evenly, all the way up to 1. It does not rise evenly."),
                Slip(lambda: math.log(RESOLUTION) / math.log(KEEPS), "There h itself is within 0.001 of 1. Asked is how much h "
                                                                     "changes from step to step.")],
-        after="An LSTM's memory counts on, since c may grow: it loses count when its floats do.",
+        after="An LSTM's memory c counts on, since it has no bound, although the head sees it only through a tanh.",
         hints=["1 − h shrinks by the factor z in each step. So what is h after t steps?",
                "And by how much does it rise in step t?"]),
     Formula(

@@ -168,6 +168,6 @@ EXERCISES = [
         params={"W": (4, 3), "u": (4, 1), "b": (4, 1), "V": (4, 4), "s": (4, 1), "c": (4, 1)},
         after="The 1 of the shortcut is why twenty such layers can be trained: it takes the gradient down past all of them.",
         hints=["dnew has three parts: dh_new, dg_new, dk_new. Through h' = g' + k' the first is added to both of the others.",
-               "Go from the top down: first k', then g'. On which two ways does g' act, beside what later steps say of it?",
+               "Go from the top down: first k', then g'. In which two ways does g' act, beside what later steps say of it?",
                "Nothing reads the old h, so its gradient is 0: np.zeros_like(h)."]),
 ]

@@ -158,7 +158,7 @@ EXERCISES = [
         after="A peephole is one more way for c: whoever adds a connection forward owes a term backward.",
         hints=["A weight's gradient is that of the sum it acts in, times what it is multiplied with. What is p_o multiplied "
                "with, and when?",
-               "By how many ways does c, the old memory, act? Count its places in the equations."]),
+               "In how many ways does c, the old memory, act? Count its places in the equations."]),
     Prediction(
         "02.6", "The part that is missed most",
         "On parity, the LSTM without forget gate needed most steps. Now the task is addition: two marked numbers among ten, "

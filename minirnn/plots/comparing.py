@@ -41,7 +41,8 @@ def curves_figure(curves, *, title="", metric="loss", unit="", criterion=None, t
     if least > 0 and largest > 20 * least and metric == "loss":
         axes.set_yscale("log")
     several = max(map(len, curves.values())) > 1
-    how = [f"mean over {width} steps"] * (width > 1) + ["median and range over seeds"] * several
+    smoothed = any(_rows(seed, width) > 1 for seeds in curves.values() for seed in seeds)
+    how = [f"mean over {width} steps"] * smoothed + ["median and range over seeds"] * several
     label = f"loss in {unit}" if metric == "loss" and unit else metric
     tidy(axes, title, "training step (batches learned from)", label + (f"\n({'; '.join(how)})" if how else ""))
     axes.legend(frameon=False, fontsize=9)
@@ -53,9 +54,14 @@ def common_steps(seeds, metric, width=1):
 
     A curve may have a row for every so many steps, their mean: then the running mean goes over fewer rows.
     """
-    steps = np.unique(np.linspace(1, max(curve["step"][-1] for curve in seeds), 200).round())
-    rows = [max(1, round(width * len(curve["step"]) / curve["step"][-1])) for curve in seeds]
-    return steps, np.array([np.interp(steps, curve["step"], _smoothed(curve[metric], n)) for curve, n in zip(seeds, rows)])
+    first, last = min(curve["step"][0] for curve in seeds), max(curve["step"][-1] for curve in seeds)
+    steps = np.unique(np.linspace(first, last, 200).round())
+    return steps, np.array([np.interp(steps, curve["step"], _smoothed(curve[metric], _rows(curve, width))) for curve in seeds])
+
+
+def _rows(curve, width):
+    """How many rows of a curve `width` steps are."""
+    return max(1, round(width * len(curve["step"]) / curve["step"][-1]))
 
 
 def _smoothed(values, width):

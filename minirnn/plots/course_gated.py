@@ -71,9 +71,10 @@ def learning_times_figure(panels, labels, reference=None):
         labels: cell -> what it is called in the figure, in the order of the rows from above.
         reference: the cell whose mean is drawn as a line through each panel.
     """
-    fig = figure(10, 0.9 + 0.36 * len(labels))
+    fig = figure(10, 1.1 + 0.36 * len(labels))
     axes_of = np.atleast_1d(fig.subplots(1, len(panels), sharey=True))
     rows = {cell: len(labels) - 1 - k for k, cell in enumerate(labels)}
+    legend = "(mark: one training; bar: their mean" + (f"; dashed: mean of {labels[reference].partition(':')[0]})" if reference else ")")
     for axes, (title, found) in zip(axes_of, panels.items()):
         for cell, row in rows.items():
             steps = np.array([one.steps for one in found[cell]])
@@ -86,7 +87,7 @@ def learning_times_figure(panels, labels, reference=None):
             axes.axvline(np.mean([one.steps for one in found[reference]]), color=INK, linewidth=0.8, linestyle="--")
         axes.set_xlim(0, None)
         axes.set_ylim(-0.6, len(labels) - 0.4)
-        tidy(axes, title, "steps of training until it is learned")
+        tidy(axes, title, f"steps of training until it is learned\n{legend}")
     axes_of[0].set_yticks(list(rows.values()), [labels[cell] for cell in rows])
     if any(not one.solved_at for found in panels.values() for ones in found.values() for one in ones):
         axes_of[-1].plot([], [], "o", color=INK, markerfacecolor="white", label="not learned by then")
@@ -139,7 +140,7 @@ def counting_figure(memory, states, resolution):
             axes.plot(t, shown(h), color=line_style("gru")["color"], linestyle=line, linewidth=1.9, label=f"GRU: h, z = {z:g}")
         axes.set_yscale("log")
     panels[1].axhline(resolution, color=INK, linewidth=0.8)
-    panels[1].text(t[-1], resolution * 1.25, f"{resolution:g}: what the head can tell apart", ha="right", fontsize=8.5,
+    panels[1].text(t[-1], resolution * 1.25, f"{resolution:g}: the smallest difference that counts", ha="right", fontsize=8.5,
                    color=INK)
     panels[1].set_ylim(resolution / 100, 3)
     panels[0].legend(frameon=False, fontsize=9, loc="center right", bbox_to_anchor=(1, 0.7))
