@@ -40,6 +40,8 @@ def run(options):
     held_out = not table.metric.startswith("steps")
     for row in table.rows:
         for record in row["records"] or row["small"]:
+            if held_out and not record["evaluations"]:
+                continue
             curves.setdefault(row["model"], []).append(looks(record) if held_out else read_points(record["curve"]))
             experiment, criterion = record["experiment"], Criterion.of(record["criterion"])
     if curves:
@@ -76,8 +78,12 @@ def run_author(options):
         rows = [row for row in found.rows if row["task"] == task]
         curves = {row["model"]: [read_points(one["curve"]) for one in row["records"]] for row in rows if row["records"]}
         last = max([one["steps"] for row in rows for one in row["records"]] + [row["met"] for row in rows if row["met"]])
-        his = {f"{row['model']}, by the RWA's author": zip(*(point for point in zip(*row["curve"]) if point[0] < 1.25 * last))
-               for row in rows if row["curve"]}
+        his = {}
+        for row in rows:
+            if row["curve"]:
+                iterations, costs = row["curve"]
+                shown = [at for at in iterations if at < 1.25 * last]
+                his[f"{row['model']}, by the RWA's author"] = shown, costs[:len(shown)]
         save_figure("curves_figure", curves, path.with_name(f"{path.stem}-{task}{path.suffix}"), options.json, reference=his,
                     criterion=Criterion.of(rows[0]["criterion"]).bound, unit=TASKS[task].unit,
                     title=f"{task}, T = 100: our runs, and the author's under them")

@@ -171,9 +171,9 @@ EXERCISES = [
                "Which gradient stands right behind the matrix R_n, that of a_n or that of q?"]),
     Number(
         "03.5", "How far a GRU counts",
-        "A unit of a GRU with n = 1 and z = 0.99 at every step counts: h = 0, 0.01, 0.0199, … Two values of "
-        "it can be told apart if they differ by 0.001 or more. Up to which step do neighbouring values differ enough? (One step more or less "
-        "does not matter.)",
+        "A unit of a GRU with n = 1 and z = 0.99 at every step counts: h = 0, 0.01, 0.0199, … Two values of h "
+        "can be told apart if they differ by 0.001 or more. Up to which step do neighbouring values differ enough? (One step "
+        "more or less does not matter.)",
         answer=_counts_to, tolerance=6e-3,
         slips=[Slip(lambda: (1 - KEEPS) / RESOLUTION, "That divides the first rise by what can be told apart. How do the rises "
                                                       "shrink?"),

@@ -74,7 +74,9 @@ def learning_times_figure(panels, labels, reference=None):
     fig = figure(10, 1.1 + 0.36 * len(labels))
     axes_of = np.atleast_1d(fig.subplots(1, len(panels), sharey=True))
     rows = {cell: len(labels) - 1 - k for k, cell in enumerate(labels)}
-    legend = "(mark: one training; bar: their mean" + (f"; dashed: mean of {labels[reference].partition(':')[0]})" if reference else ")")
+    marks = "mark: one training; bar: their mean"
+    if reference:
+        marks += f"; dashed: mean of {labels[reference].partition(':')[0]}"
     for axes, (title, found) in zip(axes_of, panels.items()):
         for cell, row in rows.items():
             steps = np.array([one.steps for one in found[cell]])
@@ -87,7 +89,7 @@ def learning_times_figure(panels, labels, reference=None):
             axes.axvline(np.mean([one.steps for one in found[reference]]), color=INK, linewidth=0.8, linestyle="--")
         axes.set_xlim(0, None)
         axes.set_ylim(-0.6, len(labels) - 0.4)
-        tidy(axes, title, f"steps of training until it is learned\n{legend}")
+        tidy(axes, title, f"steps of training until it is learned\n({marks})")
     axes_of[0].set_yticks(list(rows.values()), [labels[cell] for cell in rows])
     if any(not one.solved_at for found in panels.values() for ones in found.values() for one in ones):
         axes_of[-1].plot([], [], "o", color=INK, markerfacecolor="white", label="not learned by then")

@@ -51,7 +51,8 @@ def accuracy_panel(axes, trials, title=None):
     axes.minorticks_off()
     axes.set_ylim(0.35, 1.05)
     axes.set_yticks([0.5, 0.75, 1], ["50 %\n(guessing)", "75 %", "100 %"])
-    tidy(axes, title, "position t in the sequence (steps, logarithmic)", f"right answers at position t\n(mean over {width} positions)")
+    tidy(axes, title, "position t in the sequence (steps, logarithmic)",
+         f"right answers at position t\n(mean over {width} positions)")
 
 
 def attention_panel(axes, unit, growth):
@@ -104,10 +105,11 @@ def fitted_panels(panels, fitted):
     tidy(output, f"A unit that learned to say ±{c:g} (shaded: not in the loss)", "step t", "output h of the unit")
     measured = fitted["logits"][first - 1:]
     attention.plot(t[first - 1:], fitted["required"], color=INK, linestyle="--",
-                   label=f"what Lemma 1 requires, exactly, for its values z: ×{fitted['exact']:.4f} a step")
+                   label=f"what Lemma 1 requires for its values z: ×{fitted['exact']:.4f} a step")
     attention.plot(t[first - 1:], np.log(fitted["bound"]) * np.arange(len(measured)), color=INK, linestyle=":",
                    label=f"the paper's weaker lower bound: ×{fitted['bound']:.4f} a step")
     attention.plot(t[first - 1:], measured, color=cell_style("rwa")["color"], linestyle="none", marker="o", markersize=4,
                    label=f"paid by the unit: ×{fitted['measured']:.4f} a step")
+    attention.set_ylim(None, 1.35 * max(fitted["required"].max(), measured.max()))             # room for the legend
     attention.legend(loc="upper left", frameon=False, fontsize=9)
     tidy(attention, "Its attention, on a logarithmic scale", "step t", f"logit (step {first} = 0)")

@@ -195,7 +195,6 @@ def steps_in_words(solved_at, steps):
     return part if median == np.inf else f"{median:,.0f} ({part})"
 
 
-
 def spread(values, form):
     """The median of some numbers, and their range if there are several: "0.98 (0.95 to 0.99)"."""
     middle = form.format(statistics.median(values))

@@ -1,10 +1,9 @@
 """Being asked to stop while a step is under way: the step is finished first, so that what is kept is whole."""
 
 import signal
-import threading
 from contextlib import contextmanager
 
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+from ..interrupts import handle
 
 
 class Asked:
@@ -27,13 +26,9 @@ def listening():
     Only in the main thread, where Python handles signals, and only those that nobody has set to be ignored; elsewhere nothing
     changes.
     """
-    asked, before = Asked(), {}
-    if threading.current_thread() is threading.main_thread():
-        before = {number: signal.getsignal(number) for number in SIGNALS}
-        before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
+    asked = Asked()
+    before = handle(asked.hear)
     try:
-        for number in before:
-            signal.signal(number, asked.hear)
         yield asked
     finally:
         for number, handler in before.items():

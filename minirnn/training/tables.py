@@ -18,7 +18,7 @@ from .folder import CURVE, RECORD, read_record
 RESULTS = Path(__file__).resolve().parents[2] / "notebooks" / "results"
 TABLES = {1: "addition", 2: "length", 3: "mnist", 4: "mnist-permuted", 5: "copy", 6: "multicopy", 7: "text"}
 AUTHORS = {"addition": ("adding_problem_100", 1e-3), "copy": ("copy_problem_100", 1e-2)}     # task -> his name, our criterion
-SMALL_FORM = {3: "digits", 4: "digits-permuted", 7: "Python's library"}     # table -> the data of its small form
+SMALL_FORM = {3: "digits", 4: "digits-permuted", 7: "another text"}      # table -> the data of its small form
 
 
 class Table:
@@ -44,14 +44,13 @@ class Table:
         self.task, self.metric = TABLES[number], published[0]["metric"]
         records = records_in(self.results / f"table{number}")
         self.rows = [self._row(row["model"], row["relation"], row["value"], records) for row in published]
+        there = {row["model"] for row in self.rows}
         also = dict.fromkeys(one["experiment"]["cell"] for one in records)
-        self.rows += [self._row(model, None, None, records) for model in also if model not in [row["model"] for row in self.rows]]
+        self.rows += [self._row(model, None, None, records) for model in also if model not in there]
 
     def _row(self, model, relation, value, records):
-        own, small = [], []
-        for record in records:
-            if record["experiment"]["cell"] == model:
-                (small if is_small(record) else own).append(record)
+        of = [record for record in records if record["experiment"]["cell"] == model]
+        own, small = [one for one in of if not is_small(one)], [one for one in of if is_small(one)]
         published = "" if value is None else value if relation == "=" else f"{relation} {value}"
         return {"model": model, "relation": relation, "value": None if value is None else float(value), "published": published,
                 "ours": self.told(own), "records": own, "small": small}
@@ -95,7 +94,9 @@ class Table:
 def is_small(record):
     """Whether a run is of a table's small form: on other data than the paper's, of which there is less."""
     of = record["experiment"]
-    return of["task"] in SMALL_FORM.values() or of["task_options"].get("corpus") == "library"
+    if of["task"] == "text":
+        return Path(of["task_options"].get("path") or "").name != "enwik8"
+    return of["task"] not in TABLES.values()
 
 
 def records_in(folder):

@@ -1,7 +1,7 @@
 """Every line of every hand-derived backward pass, made wrong on purpose: the checker notices, and says what it was.
 
-`mutate.py` makes the mutants. By default one in three is checked, and one in sixteen diagnosed, evenly chosen from each kind; with
-the environment variable MINIRNN_ALL_MUTANTS=1 all are.
+`mutate.py` makes the mutants. By default one in three is checked, and one in thirty-two diagnosed, evenly chosen from each
+kind; with the environment variable MINIRNN_ALL_MUTANTS=1 all are.
 The table is printed (pytest -s).
 """
 

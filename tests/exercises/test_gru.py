@@ -96,6 +96,7 @@ def test_the_other_order_is_mended_one_by_one():
 
 def test_how_far_a_gru_counts():
     assert told("03.5", np.log(0.1) / np.log(0.99)) and told("03.5", 229) and told("03.5", 230)
+    assert told("03.5", 231) and not told("03.5", 228)          # it is 230: the 230th step adds 0.01 · 0.99^229 = 0.00100
     for wrong, words in ((10, "How do the rises shrink"), (1000, "does not rise evenly"), (687, "from step to step"),
                          (200, "too small"), (300, "too large")):
         assert words in str(told("03.5", wrong))

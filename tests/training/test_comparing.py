@@ -7,6 +7,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 import pytest
 
 import minirnn
+from minirnn import cli
 from minirnn.training import Comparison, Experiment, comparing, read_curve, run_all, tables
 from minirnn.training.comparing import spread, steps_in_words
 
@@ -147,6 +148,32 @@ def test_every_table_shows_what_is_published_and_what_the_records_say(number):
             record, = row["records"]
             assert row["ours"] == (f"{record['solved_at']:,}" if record["solved_at"] else f"not by {record['steps']:,}")
     json.dumps(table.as_dict())
+
+
+def test_runs_on_other_data_and_of_other_models_have_places_of_their_own(tmp_path, capsys, monkeypatch):
+    """A text that is not enwik8 is a small form of Table 7, and a model that the paper did not run stands last."""
+    (tmp_path / "published").mkdir()
+    (tmp_path / "table7").mkdir()
+    published = (tables.RESULTS / "published" / "paper_tables.csv").read_text()
+    (tmp_path / "published" / "paper_tables.csv").write_text(published)
+    record = json.loads((tables.RESULTS / "table3" / "digits-rwa-0.json").read_text())
+    looks = [{"step": 500, "loss": 3.0}, {"step": 1000, "loss": 2.5}]
+    runs = (("a", "rwa", None, looks), ("b", "gru", "texts/enwik8", looks), ("c", "rnn", "mine.txt", []))
+    for name, cell, path, evaluations in runs:
+        record["experiment"] |= {"task": "text", "cell": cell, "task_options": {"path": path} if path else {}}
+        record |= {"criterion": None, "evaluations": evaluations, "metrics": {"test": {"loss": 2.25}}}
+        (tmp_path / "table7" / f"{name}.json").write_text(json.dumps(record))
+    rows = {row["model"]: row for row in tables.Table(7, tmp_path).rows}
+    assert {model: (len(row["records"]), len(row["small"])) for model, row in rows.items() if row["records"] + row["small"]} == {
+        "rwa": (0, 1), "gru": (1, 0), "rnn": (0, 1)}
+    assert list(rows)[-1] == "rnn" and rows["rnn"]["published"] == "" and rows["rwa"]["ours"] == ""
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["table", "7", "--results", str(tmp_path)]) == 0       # although nobody looked at one of them while it ran
+    said = capsys.readouterr().out.splitlines()
+    assert next(line for line in said if line.startswith("gru")).split()[:3] == ["gru", "1.535", "2.250"]
+    assert next(line for line in said if line.startswith("rnn")).split()[:2] == ["rnn", "2.250"]
+    missing = next(line for line in said if line.startswith("No run yet")).partition(". ")[0]
+    assert missing == "No run yet of lstm, rda-exp-tanh, rda-sigmoid-id, rwa" and "figure: " in said[-1]
 
 
 def test_every_record_has_a_curve_that_ends_where_the_record_does():
