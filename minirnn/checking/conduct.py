@@ -8,7 +8,6 @@ new array, and where the whole check then mends, that statement was the mistake.
 import ast
 import inspect
 import traceback
-from contextlib import nullcontext
 from itertools import combinations
 from pathlib import Path
 
@@ -217,15 +216,12 @@ def _still_needs(trial, edit):
 
     The backward pass is run as it is and with the repair. Where a name is read that differs, the old value was needed.
     """
-    seen = []
-    for repaired in (False, True):
-        try:
-            cell = trial.repaired(edit) if repaired else trial.problem.cell
-            with edit.applied() if repaired else nullcontext():
-                seen.append(_names_read(trial, cell))
-        except Exception:                                       # what cannot be traced is not told
-            return None
-    broken, right = seen
+    try:
+        broken = _names_read(trial, trial.problem.cell)
+        with trial.repaired(edit) as cell, edit.applied():
+            right = _names_read(trial, cell)
+    except Exception:                                           # what cannot be traced is not told
+        return None
     for key, value in right.items():
         if key in broken and (key[1] != edit.line or edit.definition.tree.name != key[0]) and not (
                 value.shape == broken[key].shape and np.array_equal(value, broken[key], equal_nan=True)):

@@ -1,10 +1,12 @@
 """What is wrong with one method of a backward pass, and what makes it right.
 
-Several searches, the plainest first. The small changes of `repairs.py` are tried one after the other, then each quantity in
-the place of others of its shape. Where none of that makes the method right, something is missing that no change of the code
-alone can guess, and the numbers are asked what (see `search.py`); their answers are changes of the code, too, and tried like
-the others. Where the numbers know nothing, the gradient is told as it looks from outside. Whatever a finding proposes was
-tried: in the method, and in the whole check.
+The numbers clear most lines first: whatever values stood there, the gradients would not come out right (see `search.py`).
+In the others several searches are made, the plainest first. The small changes of `repairs.py` are tried one after the
+other, then each quantity in the place of others of its shape. Where none of that makes the method right, something is
+missing that no change of the code alone can guess, and the numbers are asked what; their answers are changes of the code,
+too, and tried like the others. Where no single change helps, several are looked for, in all lines. Where the numbers know
+nothing, the gradient is told as it looks from outside. Whatever a finding proposes was tried: in the method, and in the
+whole check.
 """
 
 import ast
@@ -22,12 +24,12 @@ from .repairs import Edit, edits, exchanges, expression_of, missing_lines, more,
 from .search import Search, looks_like_slope
 from .stages import agrees
 from .survey import Survey
-from .trial import built_with
 
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
 DEARER = 0.4                    # after a repair of everything, nothing is tried that costs so much more
-TRIES = 2500                    # of repairs of a method, in all
+TRIES = 1500                    # of repairs of a method: of one alone, and then of several
 PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
+SEARCHES = ("small_changes", "forgotten_lines"), ("exchanges", "lacking_products"), ("computed",), ("more",)
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
 
 
@@ -49,10 +51,6 @@ class Workbench:
             return []
         forward = self.code.reached_from(stage.forward) if stage.forward else []
         return [d for d in self.code.reached_from(stage.function) if not any(d is one for one in forward)]
-
-    def changed(self, stage, *changes):
-        """The stage's function with these edits."""
-        return built_with(self.code, *changes).function(stage.function)
 
     def contradicted(self, stage, *changes):
         """How many variables do not hold what they are called, with these edits: (gradients, other values)."""
@@ -84,7 +82,7 @@ class Mending:
         usual: how many variables do not hold what they are called, as it is. tries: of repairs, so far.
     """
 
-    survey, usual, tries = None, 0, 0
+    survey, usual, tries, alone, answers = None, 0, 0, False, ()
 
     def __init__(self, stage, bench, tolerance, part):
         self.stage, self.bench, self.tolerance, self.part = stage, bench, tolerance, part
@@ -95,12 +93,13 @@ class Mending:
     def bad(self, function):
         """The blocks that a function in the stage's place gets wrong, or that are not linear in what comes in."""
         found = self.stage.wrong(function, self.tolerance)
-        return found if self.linear else found | not_linear_in(self.stage, function)
+        return found if self.linear or found and self.alone else found | not_linear_in(self.stage, function)
 
     def left(self, *changes):
         """The blocks that are wrong with these edits; None if the code then fails."""
         try:
-            return self.bad(self.bench.changed(self.stage, *changes))
+            with self.bench.code.edited(*changes) as built:
+                return self.bad(built.function(self.stage.function))
         except Exception:                                       # whatever a change of somebody's code may raise
             return None
 
@@ -123,14 +122,7 @@ class Mending:
             return [self.not_finite()]
         self.survey = Survey(self.stage, self.bench.code, self.wrong)
         self.usual = self.bench.contradicted(self.stage)[1]
-        best = [], self.wrong, 0                                # findings, what stays wrong, variables that are not what they say
-        rank = lambda outcome: (len(outcome[1]), outcome[2], len(outcome[0]))
-        for search in (self.small_changes, self.forgotten_lines, self.exchanges, self.lacking_products, self.computed,
-                       self.more):
-            found, left, odd = best
-            if left or (odd or len(found) > 1) and search == self.exchanges:
-                best = min(best, self.repaired(search), key=rank)
-        found, left, _ = best
+        found, left, _ = self.searched()
         if not left:
             return found
         if not self.linear and (bent := self.first_not_linear(left)):
@@ -141,14 +133,35 @@ class Mending:
 
     # ---- changes of the code ----------------------------------------------------------------------------------------
 
-    def repaired(self, proposals):
+    def searched(self):
+        """What is the best that a repair does: findings, what stays wrong, variables that are not what they say.
+
+        First where one change alone could make everything right. Most lines could not, whatever stood there: the numbers
+        say so (see `Search.cleared`).
+        """
+        best = [], self.wrong, 0
+        rank = lambda outcome: (len(outcome[1]), outcome[2], len(outcome[0]))
+        cleared = self.search.cleared() if self.search else set()
+        for self.spared, most in ((self.survey.innocent | cleared, 1), (self.survey.innocent, 4)):
+            self.tries, self.alone = 0, most == 1
+            for searches in SEARCHES:
+                found, left, odd = best
+                if left or searches == SEARCHES[1] and (odd or len(found) > 1):
+                    best = min(best, self.repaired(searches, most), key=rank)
+            if not best[1]:
+                break
+        return best
+
+    def repaired(self, searches, most):
         """Changes of the code, the one that makes the most right, then the next: findings, what stays wrong, how odd it is.
 
         Args:
-            proposals: called with the edits that are made already, it yields an `Edit` after the other.
+            searches: names of methods. Called with the edits that are made already, each yields an `Edit` after the other.
+            most: how many changes there may be; if one, it makes everything right.
         """
+        proposals = lambda made: chain.from_iterable(getattr(self, search)(made) for search in searches)
         found, made, left, odd = [], [], self.wrong, 0
-        while left and len(made) < 4:
+        while left and len(made) < most:
             ways, enough = [], (np.inf, np.inf)
             rank = lambda way: (len(way[0]), way[1].definition.ancestor, way[1].cost)
             for edit in sorted(proposals(made), key=lambda edit: (edit.definition.ancestor, edit.cost)):
@@ -156,7 +169,8 @@ class Mending:
                     break
                 self.tries += 1
                 after = self.left(*made, edit)
-                if after is not None and after < left and (after or self.bench.holds(*made, edit)[1]):
+                better = after is not None and after < left
+                if better and (most > 1 if after else self.bench.holds(*made, edit)[1]):
                     ways.append((after, edit))
                     enough = enough if after else min(enough, (edit.definition.ancestor, edit.cost + DEARER))
             ways = sorted(ways, key=rank)[:CANDIDATES]
@@ -187,10 +201,17 @@ class Mending:
     def of_guilty_lines(self, many):
         """The edits that touch a line which a wrong gradient depends on, or move lines."""
         for edit in chain.from_iterable(many):
-            lines = [(edit.definition.file, node.lineno) for node, _ in edit.changes]
-            moves = len(lines) > 1 and isinstance(edit.changes[0][0], ast.stmt)
-            if moves or not self.survey.innocent.issuperset(lines):
+            lines = {(edit.definition.file, node.lineno) for node, _ in edit.changes}
+            moves = len(edit.changes) > 1 and isinstance(edit.changes[0][0], ast.stmt)
+            spared = self.spared if len(lines) == 1 else self.survey.innocent
+            if moves or not spared.issuperset(lines) and not (self.alone and self.clears(edit)):
                 yield edit
+
+    def clears(self, edit):
+        """Whether what an edit changes is a value that, by the numbers, is not to blame alone."""
+        (node, _), *others = edit.changes
+        return not others and isinstance(node, ast.expr) and bool(self.search) and self.search.clears(
+            edit.definition.file, node)
 
     def forgotten_lines(self, made):
         """Lines like others, that add to a gradient to which nothing is added."""
@@ -204,22 +225,25 @@ class Mending:
         with ExitStack() as contexts:
             for edit in made:
                 contexts.enter_context(edit.applied())
-            proposals, _ = self.asked() if made else self.answers
-            return list(filter(None, map(self.as_edit, proposals[:PROPOSALS])))
+            return list(filter(None, map(self.as_edit, self.asked(made)[:PROPOSALS])))
 
-    def asked(self):
-        """What the numbers say of the code as it is: proposals, the best first, and the place that is wrong, or None."""
+    def asked(self, made):
+        """What the numbers say of the code with these edits, but for lines that are spared: proposals, the best first."""
         try:
-            with np.errstate(all="ignore"):
-                search = Search(self.stage, self.bench.code, self.tolerance)
-                return search.proposals(), search.place()
-        except Exception:                                       # no source to look into, or it does not run on single columns
-            return [], None
+            search = Search(self.stage, self.bench.code, self.tolerance) if made else self.search
+            proposals = search.proposals(self.spared) if search else []
+        except Exception:                                       # with the edits it does not run
+            return []
+        self.answers = self.answers if made else proposals
+        return proposals
 
     @cached_property
-    def answers(self):
-        """The same, of the code without any edit."""
-        return self.asked()
+    def search(self):
+        """The numbers of the code as it is; None if they cannot be had."""
+        try:
+            return Search(self.stage, self.bench.code, self.tolerance)
+        except Exception:                                       # no source to look into, or it does not run on single columns
+            return None
 
     def as_edit(self, proposal):
         """The `Edit` that puts a proposal's code in its place, of a variable before it is read; or None."""
@@ -268,8 +292,8 @@ class Mending:
 
     def place(self):
         """The expression that is wrong, though nothing that was tried belongs there, as a `Finding`; or None."""
-        proposals, e = self.answers
-        whole = [proposal for proposal in proposals if not proposal.left]
+        e = self.search and self.search.place()
+        whole = [proposal for proposal in self.answers if not proposal.left]
         if not e:
             return None
         kind, what = "unexplained", "with which, no mistake that I know explains"

@@ -6,6 +6,7 @@ import re
 import numpy as np
 
 from .repairs import complement, in_slope, is_number, is_slope, written
+from .trace import plain
 
 RESHAPING = ("reshape", "ravel", "flatten", "transpose", "swapaxes", "moveaxis")
 
@@ -21,6 +22,8 @@ def named(edit, definitions, survey):
     tree, alike = edit.definition.tree, {(written(old), *map(written, put)) for old, put in edit.changes}
     single = len(alike) == 1 and len(new) == 1 and isinstance(node, ast.expr)       # a name may stand there several times
     entry = _around(tree, node, ast.Subscript) if single else None
+    if entry and getattr(entry.value, "attr", "") == "shape":
+        return "axis", edit.why
     if entry and edit.kind not in ("order", "shifted", "derivative", "axis"):
         before = written(entry)
         with edit.applied():
@@ -37,7 +40,16 @@ def named(edit, definitions, survey):
         if in_slope(tree, node) and values and _argument_for_value(*values):
             return "derivative", edit.why
         return _of_exchange(node, new[0], tree, definitions), edit.why
+    if single and edit.kind == "missing factor" and _is_exponential(new[0], node, definitions):
+        return "derivative", edit.why
     return edit.kind, edit.why
+
+
+def _is_exponential(new, old, definitions):
+    """Whether the factor that is new was made by exp, which is its own derivative."""
+    factors = {plain(part) for part in _operands(new, False)} - {plain(part) for part in _operands(old, False)}
+    made = [n for d in definitions for n in ast.walk(d.tree) if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call)]
+    return any(written(n.value.func) in ("np.exp", "exp") and factors & set(map(written, n.targets)) for n in made)
 
 
 def _all_around(tree, node, kind):
@@ -60,6 +72,9 @@ def _of_exchange(before, after, tree, definitions):
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and is_slope(call) and any(part is before for a in call.args for part in ast.walk(a)):
             return "derivative"
+    stems = {re.sub(r"_?(new|old|prev|next|last)_?", "", written(node)) for node in (before, after)}
+    if len(stems) == 1 and not written(before).startswith("d"):
+        return "exchanged"                                      # the state of another step
     made = {written(before): [before], written(after): [after]}
     for node in [n for definition in definitions for n in ast.walk(definition.tree) if isinstance(n, ast.Assign)]:
         for target in node.targets:

@@ -155,6 +155,12 @@ def more(definition, survey):
         for name in survey.alike(definition, node):
             yield Edit(definition, "missing term", ((node, [expression_of(f"{name} + {written(node)}")]),), 1.55,
                        f"the term {plain(name)} is missing")
+    factors = [side for n in _nodes(definition.tree, ast.BinOp) if isinstance(n.op, ast.Mult) for side in (n.left, n.right)]
+    for node in factors:
+        for name in survey.alike(definition, node) if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else ():
+            for sign in "-+":
+                yield Edit(definition, "missing term", ((node, [expression_of(f"{written(node)} {sign} {name}")]),), 1.58,
+                           f"the term {sign.replace('-', '−')} {plain(name)} is missing at `{written(node)}`")
     for node in dict.fromkeys([*terms, *given, *sides]):
         for name in survey.alike(definition, node, broadcast=True):
             new = expression_of(f"({written(node)}) * {name}")
@@ -186,7 +192,7 @@ def missing_lines(definition, empty):
 
 def unaliased(definition):
     """Every `Edit` that makes a new array where one is changed in place."""
-    return edits(definition, (in_place,))
+    return edits(definition, (in_place, too_early))
 
 
 def expression_of(text):
@@ -342,16 +348,25 @@ def _unfinished(node):
         a = written(node.right)
         new = ast.BinOp(node, ast.Mult(), expression_of(f"1 - {a}"))
         yield "derivative", [(node, new)], 0.9, slope.format(plain(a), "second")
+    inner = node.left
+    if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult) and complement(inner.right) and (
+            written(inner.left) == written(inner.right.right)):
+        yield from _of_softmax(node, written(inner.left), node.right)
     if complement(node.right):
         a, left = written(node.right.right), node.left
         new = ast.BinOp(ast.BinOp(left, ast.Mult(), node.right.right), ast.Mult(), node.right)
         yield "derivative", [(node, new)], 0.9, slope.format(plain(a), "first")
         sides = [left.left, left.right] if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Mult) else []
         for d in [side for side in sides if a in map(written, sides) and written(side) != a]:
-            for axis in ("0", "-1", "1", "-2"):
-                new = expression_of(f"{a} * ({written(d)} - ({a} * {written(d)}).sum(axis={axis}, keepdims=True))")
-                yield ("missing term", [(node, new)], 1.0, f"`{written(node)}` would do for a sigmoid; each value of a softmax "
-                       f"changes the others too, through the sum that it is divided by: − Σ {a} · {written(d)} is missing")
+            yield from _of_softmax(node, a, d)
+
+
+def _of_softmax(node, a, d):
+    """The derivative of softmax, along each axis, for a · (1 − a) · d."""
+    for axis in ("0", "-1", "1", "-2"):
+        new = expression_of(f"{a} * ({written(d)} - ({a} * {written(d)}).sum(axis={axis}, keepdims=True))")
+        yield ("missing term", [(node, new)], 1.0, f"`{written(node)}` would do for a sigmoid; each value of a softmax "
+               f"changes the others too, through the sum that it is divided by: − Σ {a} · {written(d)} is missing")
 
 
 def products(tree):
@@ -374,12 +389,18 @@ def products(tree):
             yield "factor", [(node, ast.BinOp(node.left, ast.Div(), right))], 1.7, f"`{written(right)}` divides here"
         elif isinstance(node.op, ast.FloorDiv):
             yield "factor", [(node, ast.BinOp(node.left, ast.Div(), right))], 0.5, "// rounds down to a whole number"
-        elif isinstance(node.op, ast.Pow) and isinstance(right, ast.Constant) and isinstance(right.value, int | float):
-            n = right.value
+        elif isinstance(node.op, ast.Pow) and (n := _power(right)) is not None:
             for power in dict.fromkeys([n - 1, n + 1, n / 2, n * 2, n - 0.5, n + 0.5]):
                 if power:
                     new = node.left if power == 1 else ast.BinOp(node.left, ast.Pow(), _number(power))
-                    yield "derivative", [(node, new)], 1.1, f"the power {power:g} belongs here"
+                    cost = 0.8 if power == 1 and in_slope(tree, node) else 1.1
+                    yield "derivative", [(node, new)], cost, f"the power {power:g} belongs here"
+
+
+def _power(node):
+    """The number in an exponent; None, if it is something else."""
+    constant = isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+    return node.value if constant else _whole(node)
 
 
 def transposes(tree):
@@ -483,11 +504,19 @@ def statements(tree):
                     for target, value in zip(node.targets[0].elts, node.value.elts):
                         yield from _added(target, value, value, assigned)
                 assigned |= {n.id for n in ast.walk(node.targets[0]) if isinstance(n, ast.Name)}
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and (out := out_of(node.value)):
+                new = ast.AugAssign(expression_of(written(out)), ast.Add(), _without_out(node.value))
+                yield ("overwritten", [(node, new)], 0.4, f"out= throws away what `{written(out)}` already holds; "
+                       "every step and every path adds its share")
             if isinstance(node, ast.AugAssign):
                 if isinstance(node.op, ast.Add | ast.Sub):
                     other, sign = (ast.Sub(), "−=") if isinstance(node.op, ast.Add) else (ast.Add(), "+=")
                     yield ("sign", [(node, ast.AugAssign(node.target, other, node.value))], 0.6 - 0.2 * (sign == "+="),
                            f"`{written(node.value)}` has the wrong sign: {sign} belongs here")
+                else:
+                    other, words = (ast.Div(), "multiplies") if isinstance(node.op, ast.Mult) else (ast.Mult(), "divides")
+                    yield ("surplus factor", [(node, ast.AugAssign(node.target, other, node.value))], 1.1,
+                           f"`{written(node.value)}` {words} here")
                 kind = "surplus term" if isinstance(node.op, ast.Add | ast.Sub) else "surplus factor"
                 yield kind, [(node, ast.Pass())], 1.0, "the line does not belong here"
 
@@ -631,6 +660,19 @@ def in_place(tree):
             yield kind, [(node, _without_out(node))], 0.15
 
 
+def too_early(tree):
+    """x op= a, of which only the next line, or one of its reads, should know: it reads x op a, and x stays what it was."""
+    for body in _bodies(tree):
+        for node, following in zip(body, body[1:]):
+            if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+                value = ast.BinOp(ast.Name(node.target.id, READING), node.op, node.value)
+                reads = [n for n in ast.walk(following) if isinstance(n, ast.Name) and n.id == node.target.id
+                         and isinstance(n.ctx, ast.Load)]
+                for chosen in [reads, *([n] for n in reads if len(reads) > 1)]:
+                    if chosen:
+                        yield "changes its input", [(node, ast.Pass()), *((n, value) for n in chosen)], 0.2
+
+
 def out_of(call):
     """What a ufunc writes to: out=a, or the third of its arguments; None if to a new array."""
     third = call.args[2] if len(call.args) == 3 and _called(call) in ("multiply", "add", "subtract", "divide") else None
@@ -663,6 +705,9 @@ def orders(tree):
             yield ("exchanged", [(node, ast.Call(node.func, new, node.keywords) if call else type(node)(new, node.ctx))],
                    0.8 if call else 0.45 if unpacked and id(node) not in of_calls else 0.7 + 0.05 * unpacked,
                    f"`{written(elements[i])}` and `{written(elements[k])}` stand in each other's place")
+        for order in permutations(elements) if not call and len(elements) in (3, 4) else ():
+            if sum(a is not b for a, b in zip(order, elements)) > 2:
+                yield "order", [(node, type(node)(list(order), node.ctx))], 0.9, "the parts stand in another order"
 
 
 def axes(tree):
@@ -712,6 +757,10 @@ def places(tree):
     for node in _nodes(tree, ast.Subscript):
         if isinstance(node.ctx, ast.Load) and any(isinstance(n, ast.Slice) for n in ast.walk(node.slice)):
             yield "shifted", [(node, node.value)], 0.7, f"`[{written(node.slice)}]` does not belong here"
+        for axis, cut in enumerate(node.slice.elts) if isinstance(node.slice, ast.Tuple) else ():
+            if isinstance(cut, ast.Slice) and not isinstance(node.value, ast.Name) and written(cut) in (":1", "0:1", "-1:"):
+                total = expression_of(f"({written(node.value)}).sum(axis={axis}, keepdims=True)")
+                yield "axis", [(node, total)], 0.8, "one of them is taken for the sum of all"
         for cut in node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]:
             if isinstance(cut, ast.Slice) and not cut.step:
                 for new, cost, kind in _other_cuts(cut):
@@ -791,7 +840,7 @@ def calls(tree):
             node.args[1:3] if name == "where" else node.args[:2] if name in ("minimum", "maximum") else node.args[:1])
         for argument in kept:
             if not isinstance(argument, ast.Starred | ast.Constant):
-                yield kind, [(node, argument)], 1.0, f"{name} does not belong here"
+                yield kind, [(node, argument)], 0.5 if name == "abs" else 1.0, f"{name} does not belong here"
         if name in ("concatenate", "roll", "append", "pad", "vstack", "hstack", "stack"):
             parts = [n for a in node.args for n in ast.walk(a) if isinstance(n, ast.Name | ast.Attribute)
                      or isinstance(n, ast.Subscript) and not isinstance(n.slice, ast.Slice)]
@@ -805,6 +854,9 @@ def calls(tree):
         if turned:
             new = ast.Compare(node.left, [turned()], node.comparators)
             yield "derivative", [(node, new)], 0.6, "the comparison is turned round"
+            or_equal = {ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Lt: ast.LtE, ast.LtE: ast.Lt}[type(node.ops[0])]
+            yield ("derivative", [(node, ast.Compare(node.left, [or_equal()], node.comparators))], 0.5,
+                   "what is equal belongs to the other side")
 
 
 def compared(tree):

@@ -7,6 +7,7 @@ computed from what the method knows. Its answers are code, which the caller trie
 """
 
 import ast
+import re
 from collections import Counter
 from itertools import takewhile, zip_longest
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from .repairs import is_slope
 
 LARGEST = 128               # elements of a value that is looked at
 RUNS = 2000                 # of the method with other values in it, after which the search ends
+RESHAPED = re.compile(r"axis|sum|mean|max|reshape|transpose|\[[^]]*:")         # whose right value may have another shape
 
 
 class Site(NamedTuple):
@@ -130,7 +132,7 @@ class Search:
         for block in self.blocks:
             size = np.abs(truth[block]).max(initial=0)
             self.scales[self.slices[block]] = max(size, 1e-3 * np.abs(self.truth).max())
-        self.runs = 0
+        self.runs, self._reached_at, self._may, self._effects_of = 0, {}, {}, {}
         self.recorded = Recorded(self)
         self.degrees, self.base = self.recorded.degrees(), self.run({})
         self.solved = []                                        # expressions that other values would make right
@@ -153,14 +155,65 @@ class Search:
         bad = ~(np.abs(found - self.truth) <= self.tolerance * self.scales)
         return {block for block in self.blocks if bad[self.slices[block]].any()}
 
-    def proposals(self):
-        """A list of `Proposal`, the best first.
+    def cleared(self):
+        """(file, line) of the statements that are not to blame alone: with no other values in their place all comes right."""
+        statements, found = {}, set()
+        for key, value in self.recorded.values.items():
+            e = self.traced.expressions[key.expression]
+            lines, reached = statements.setdefault((e.file, e.statement), ({(e.file, e.statement)}, []))
+            lines.add((e.file, e.line))
+            if e.whole and not RESHAPED.search(e.text):
+                reached.append((key, value))
+        for lines, reached in statements.values():
+            if reached and not self._may_mend(Site(None, *map(list, zip(*reached)))):
+                found |= lines
+        return found
+
+    def clears(self, file, node):
+        """Whether an expression is not to blame alone: with no other values in its place all comes right."""
+        if not self._reached_at:
+            for key, value in self.recorded.values.items():
+                e = self.traced.expressions[key.expression]
+                self._reached_at.setdefault((e.file, e.place), []).append((key, value))
+        reached = not RESHAPED.search(ast.unparse(node)) and self._reached_at.get((file, trace.place_of(node)))
+        return bool(reached) and not self._may_mend(Site(None, *map(list, zip(*reached))))
+
+    def _may_mend(self, site):
+        """Whether there could be values with which everything comes right; True, if that would take too long to tell."""
+        key = tuple(site.keys), bool(site.readers)
+        if key not in self._may:
+            too_many = sum(value.size for value in site.values) > LARGEST or self.runs > RUNS
+            self._may[key] = too_many or self._solvable(site)
+        return self._may[key]
+
+    def _solvable(self, site):
+        if not np.array_equal(self.run(site.replaced(site.values)), self.base):
+            return True                                         # a view, in which something is changed: a copy is not the same
+        if not self.wrong(self.base) <= self._reach(site):
+            return False
+        effects = self._effects(site, site.values, self.base)
+        error = (self.truth - self.base) / self.scales
+        change, _ = _solution(effects, error)
+        after = self.run(site.replaced(self._moved(site.values, change)))
+        expected, met = self.base / self.scales + effects @ change, np.abs(effects @ change - error).max()
+        straight = np.abs(after / self.scales - expected).max() <= 1e-6 * max(1, np.abs(expected).max())
+        return not straight or met <= 10 * self.tolerance * max(1, np.abs(error).max())
+
+    @staticmethod
+    def _moved(values, changes):
+        """The values, changed by the elements of a vector."""
+        cuts = np.cumsum([value.size for value in values])[:-1]
+        return [value + c.reshape(value.shape) for value, c in zip(values, np.split(changes, cuts))]
+
+    def proposals(self, spared=frozenset()):
+        """A list of `Proposal`, the best first, but for lines that are spared: (file, line).
 
         What also reaches gradients that are right is rarely to blame, and one of several mistakes rarer than a single one: both
         are looked at where nothing else explains it all.
         """
         wrong, found = self.wrong(self.base), []
-        reached = [(site, self._reach(site)) for site in self._sites()]
+        reached = [(site, self._reach(site)) for site in self._sites()
+                   if (site.expression.file, site.expression.statement) not in spared]
         inside = [(site, changed) for site, changed in reached if changed & wrong and changed <= wrong]
         beyond = [(site, changed) for site, changed in reached if wrong <= changed and not changed <= wrong]
         single = [{block} for block in self.blocks if block in wrong and len(wrong) > 1]
@@ -205,6 +258,8 @@ class Search:
 
     def _proposals_at(self, site, wrong, targets):
         """The proposals for one site, by which one of the targets, parts of what is wrong, comes out right."""
+        if targets == [wrong] and not self._may_mend(site):
+            return []
         effects = self._effects(site, site.values, self.base) if targets else None
         for target in targets:
             needed, where = self._needed(site, effects, wrong - target)
@@ -246,23 +301,22 @@ class Search:
         for block in ignored:
             counted[self.slices[block]] = False
         effects, values, base = effects[counted], site.values, self.base
-        cuts = np.cumsum([value.size for value in values])[:-1]
         known = np.abs(effects).max(axis=0) > 1e-12
         if not known.any() or known.sum() > len(effects):
             return None, None
         once = len(site.keys) <= len(self.recorded.main_calls)
         for turn in range(6):
             error = ((self.truth - base) / self.scales)[counted]
-            change, _, rank, _ = np.linalg.lstsq(effects[:, known], error, rcond=1e-11)
+            change, rank = _solution(effects[:, known], error)
             met = np.abs(effects[:, known] @ change - error).max() <= 10 * self.tolerance * max(1, np.abs(error).max())
             if rank < known.sum() or once and not met:
                 return None, None
             changes = np.zeros(len(known))
             changes[known] = change
-            values = [value + c.reshape(value.shape) for value, c in zip(values, np.split(changes, cuts))]
+            values = self._moved(values, changes)
             base = self.run(site.replaced(values))
             if np.abs((self.truth - base) / self.scales)[counted].max() <= 10 * self.tolerance:
-                return values, [k.reshape(value.shape) for value, k in zip(values, np.split(known, cuts))]
+                return values, self._moved([np.zeros(value.shape, bool) for value in values], known)
             if once or not np.isfinite(base).all():
                 break
             effects = self._effects(site, values, base)[counted]
@@ -270,6 +324,9 @@ class Search:
 
     def _effects(self, site, values, base):
         """How everything depends on each element of a site: (gradients, elements)."""
+        key = (tuple(site.keys), bool(site.readers)) if values is site.values else None
+        if key in self._effects_of:
+            return self._effects_of[key]
         effects = np.zeros((len(base), sum(value.size for value in values)))
         n_calls = len(self.recorded.main_calls)
         column_of = np.arange(len(base)) % n_calls              # each call of the stage's function gives a column of its own
@@ -289,7 +346,23 @@ class Search:
                 if place is not None:
                     own = column_of == call
                     effects[own, firsts[place[0]] + place[1]] = difference[own] / scales[call]
-        return np.nan_to_num(effects / self.scales[:, None])
+        effects = np.nan_to_num(effects / self.scales[:, None])
+        if key:
+            self._effects_of[key] = effects
+        return effects
+
+
+def _solution(matrix, right):
+    """(a solution of a linear system, if there is one; the rank of its matrix).
+
+    Of many more equations than unknowns, a few more random sums than there are unknowns say the same.
+    """
+    n = matrix.shape[1] + 10
+    if len(matrix) > 2 * n:
+        mix = np.random.default_rng(0).normal(size=(n, len(matrix)))
+        matrix, right = mix @ matrix, mix @ right
+    solution, _, rank, _ = np.linalg.lstsq(matrix, right, rcond=1e-11)
+    return solution, rank
 
 
 def looks_like_slope(expression):

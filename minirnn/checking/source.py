@@ -10,6 +10,8 @@ import ast
 import inspect
 import textwrap
 import types
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import NamedTuple
 
 from ..cells.cell import CalledStep
@@ -97,6 +99,34 @@ class Code:
         for cell in cells:
             cell.cell_contents = made.get(cell.cell_contents, kinds.get(cell.cell_contents))
         return Built(made, kinds.get(self.owner), self.owner)
+
+    @contextmanager
+    def edited(self, *edits):
+        """A `Built` of everything with these edits (of `repairs.py`), while the context lasts.
+
+        It is always the same one, in which the changed functions get other code: so hundreds of edits can be tried. Raises
+        SyntaxError and the like, if an edit makes no sense.
+        """
+        built, kept = self._unchanged, {}                       # (compiled while nothing is changed)
+        with ExitStack() as contexts:
+            for edit in edits:
+                contexts.enter_context(edit.applied())
+            changed = {id(edit.definition): edit.definition for edit in edits}
+            codes = {d.function: self._code_of(d, d.again()) for d in changed.values()}
+            if any(code.co_freevars != function.__code__.co_freevars for function, code in codes.items()):
+                built, codes = self.built(lambda d: d.again() if id(d) in changed else d.tree), {}
+        try:
+            for function, code in codes.items():
+                kept[function] = built.functions[function].__code__
+                built.functions[function].__code__ = code
+            yield built
+        finally:
+            for function, code in kept.items():
+                built.functions[function].__code__ = code
+
+    @cached_property
+    def _unchanged(self):
+        return self.built()
 
     def reached_from(self, function):
         """The definitions of a function and of all that it calls of its own, the class's own before its ancestors'."""

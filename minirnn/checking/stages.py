@@ -37,7 +37,7 @@ class Probe:
         self.xs = rng.normal(size=(self.n_steps, cell.n_in, self.batch))
         states = [self.cell.random_state(rng, self.batch) for _ in range(self.n_steps)]
         self.olds = [np.stack(component) for component in zip(*states)]
-        self._order_columns()
+        self._order_steps_and_columns()
         self.dnews = [rng.normal(size=old.shape) for old in self.olds]
         self.others = [rng.normal(size=old.shape) for old in self.olds]
         self.n_rows = self.cell.input_terms(self.xs).shape[1]
@@ -49,14 +49,17 @@ class Probe:
         self.slopes = {block: self._derivatives(block) for block in self.arrays}
         self._right = {}
 
-    def _order_columns(self):
-        """Put those columns first in which most quantities have both signs: units are on in them, and off."""
-        x, old = self.xs[0], tuple(o[0] for o in self.olds)
-        new, memo = shadow(self.cell).step(self.cell.input_terms(x[None])[0], old)
-        signs = [a > 0 for a in (*new, *vars(memo).values()) if a.ndim == 2 and a.shape[1] == self.batch]
-        both = lambda b: sum(a[:, b].any() and not a[:, b].all() for a in signs)
-        order = sorted(range(self.batch), key=lambda b: -both(b))
-        self.xs, self.olds = self.xs[..., order].copy(), [old[..., order].copy() for old in self.olds]
+    def _order_steps_and_columns(self):
+        """Put that step and those columns first in which most quantities have both signs: units are on in them, and off."""
+        cell, mixed = shadow(self.cell), np.zeros((self.n_steps, self.batch))
+        for k, wx in enumerate(cell.input_terms(self.xs)):
+            new, memo = cell.step(wx, tuple(o[k] for o in self.olds))
+            signs = [a > 0 for a in (*new, *vars(memo).values()) if a.ndim == 2 and a.shape[1] == self.batch]
+            mixed[k] = sum(a.any(axis=0) & ~a.all(axis=0) for a in signs)
+        first = np.argmax(mixed.sum(axis=1))
+        steps, columns = np.roll(range(self.n_steps), -first), np.argsort(-mixed[first], kind="stable")
+        ordered = lambda array: array[steps][..., columns].copy()
+        self.xs, self.olds = ordered(self.xs), list(map(ordered, self.olds))
 
     def right(self, block, part=None):
         """The right gradient of a block, of all steps and columns or of a `Part` of them."""
@@ -460,6 +463,7 @@ class InitialState(OfCell):
     """`initial_state_backward`: what the gradient of the first state says about the parameters it was made of."""
 
     adds = True
+    arguments = ("self", "dstate", "grads")
     columns_of = [Part(columns=slice(0, 1))]
 
     def __init__(self, probe):
@@ -481,7 +485,8 @@ class InitialState(OfCell):
         return {("parameter", name): gradient(value, a, probe.exact) for name, a in probe.twin.params.items()}
 
     def named(self):
-        return [[Known(f"d{name}", d[:, :1], 1) for name, d in zip(self.cell.state_names, self.dstate)]]
+        found = [Known(f"d{name}", d[:, :1], 1) for name, d in zip(self.cell.state_names, self.dstate)]
+        return [found + [Known(n, a, 0, code=self.say("p", n)) for n, a in self.cell.params.items()]]
 
 
 class OutputBackward(OfCell):

@@ -30,6 +30,7 @@ class Expression(NamedTuple):
     is_name: bool           # a name, an attribute or an entry: nothing is computed
     depth: int              # 0: computed, or all that is assigned; 1: a name that is handed on; 2: one that is computed with
     ancestor: int           # how far up the class's ancestors it stands; 0 for its own methods
+    whole: bool             # all that a statement assigns or returns, or one of several values of it
 
 
 class Assignment(NamedTuple):
@@ -92,8 +93,10 @@ class Watched:
         self._owner = owner
         given = {SEE: self._see, KEEP: self._keep, RECORDING: self._recording}
         code = code or Code([function], owner)
+        reached = set(map(id, code.reached_from(function)))
+        marked = lambda definition: self._marked(definition) if id(definition) in reached else definition.tree
         self._lines = [definition.lines for definition in code.definitions.values()]
-        self._built = code.built(self._marked, given, self._counted)
+        self._built = code.built(marked, given, self._counted)
         self._main = self._built.functions[function]
 
     def source_of(self, line):
@@ -169,7 +172,8 @@ class _Marking(ast.NodeTransformer):
     def __init__(self, traced, definition):
         self.expressions, self.assignments = traced.expressions, traced.assignments
         self.function, self.lines, self.ancestor = definition.tree.name, definition.lines, definition.ancestor
-        self.file, self.statement, self.assigned, self.handed = definition.file, 0, set(), set()
+        self.file, self.statement, self.assigned = definition.file, 0, set()
+        self.handed, self.returned = set(), set()
 
     def visit(self, node):
         if isinstance(node, ast.stmt):
@@ -177,7 +181,8 @@ class _Marking(ast.NodeTransformer):
         if isinstance(node, (ast.Assign, ast.AugAssign)):
             self.assigned |= set(map(id, _elements(node.value)))
         if isinstance(node, ast.Return) and node.value:
-            self.handed |= set(map(id, _elements(node.value)))
+            self.returned |= set(map(id, _elements(node.value)))
+            self.handed |= self.returned
         if isinstance(node, ast.Call):
             self.handed |= set(map(id, node.args))
         return super().visit(node)
@@ -192,6 +197,7 @@ class _Marking(ast.NodeTransformer):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             node.func.value = self.visit(node.func.value)       # a method: what it is called on is a value, too
         is_name = _is_name(node)
+        whole = id(node) in self.assigned or id(node) in self.returned
         depth = 0 if not is_name or id(node) in self.assigned else 1 if id(node) in self.handed else 2
         for part in parts:
             inner = getattr(node, part)
@@ -201,7 +207,7 @@ class _Marking(ast.NodeTransformer):
                 if keyword.arg != "out":                        # which is written to, not read
                     keyword.value = self.visit(keyword.value)
         self.expressions.append(Expression(self.function, self.file, place, text, node.lineno, self.statement,
-                                           self._source(node.lineno), size, is_name, depth, self.ancestor))
+                                           self._source(node.lineno), size, is_name, depth, self.ancestor, whole))
         marked = ast.Call(ast.Name(SEE, ast.Load()), [ast.Constant(len(self.expressions) - 1), node], [])
         return ast.copy_location(marked, node)
 

@@ -6,7 +6,7 @@ give the same loss, and gradients whose products with those directions agree. It
 twice, and with incoming gradients of several sizes, so nothing passes that `gradcheck` would refuse.
 """
 
-from contextlib import ExitStack
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -54,8 +54,8 @@ class WholeCheck:
         """The blocks that are wrong after these edits; None if the forward pass is no longer the same, or fails."""
         params, kept = self.problem.cell.params.flat, self.problem.cell.params.flat.copy()
         try:
-            with np.errstate(all="ignore"):
-                problem = self._problem_of(self.repaired(*edits))
+            with self.repaired(*edits) as cell, np.errstate(all="ignore"):
+                problem = self._problem_of(cell)
                 if not all(np.array_equal(a, b) for a, b in zip(problem._run(None).state, self._states)):
                     return None
                 return self._wrong(problem)
@@ -70,17 +70,16 @@ class WholeCheck:
         problem.weights, problem.state_weights = copies(self._weights)
         return problem
 
+    @contextmanager
     def repaired(self, *edits):
-        """A copy of the cell, on the same parameters, with edited code."""
-        built = self.built(*edits)
-        if isinstance(self.cell, FunctionCell):
-            cell = self.problem.cell.astype("float64")
-            cell.functions = tuple(built.functions.get(f, f) for f in self.cell.functions)
-            return cell
-        return built.stand_in(self.problem.cell)
-
-    def built(self, *edits):
-        return built_with(self.code, *edits)
+        """A copy of the cell, on the same parameters, with edited code while the context lasts."""
+        with self.code.edited(*edits) as built:
+            if isinstance(self.cell, FunctionCell):
+                cell = self.problem.cell.astype("float64")
+                cell.functions = tuple(built.functions.get(f, f) for f in self.cell.functions)
+                yield cell
+            else:
+                yield built.stand_in(self.problem.cell)
 
     def _wrong(self, problem):
         derived, wrong = problem.derived(), set()
@@ -106,12 +105,3 @@ def _with_source(cell):
             continue
         found.append(function)
     return found
-
-
-def built_with(code, *edits):
-    """The `Built` of a `Code` with edits in it. Raises SyntaxError and the like, if an edit makes no sense."""
-    changed = {id(edit.definition) for edit in edits}
-    with ExitStack() as contexts:
-        for edit in edits:
-            contexts.enter_context(edit.applied())
-        return code.built(lambda definition: definition.again() if id(definition) in changed else definition.tree)
