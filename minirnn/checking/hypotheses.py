@@ -63,6 +63,9 @@ class Quantities:
             if np.any(q > 0) and np.any(q <= 0) and not np.array_equal(q, q > 0):
                 self.add(f"({text} > 0)", (q > 0).astype(float), 0, False, form("q > 0"), "relu")
             self.add(f"{text}(1 − {text})", q * (1 - q), 0, False, form("q * (1 - q)"), "the sigmoid")
+            if np.all(q <= 0) and np.any(q):                    # a logarithm
+                self.add(f"exp({text})", np.exp(q), 0, False, form("np.exp(q)"))
+                self.add(f"(1 − exp({text}))", 1 - np.exp(q), 0, False, form("1 - np.exp(q)"), "the sigmoid")
             if q.size > 1:
                 self.add(f"tanh′({text})", 1 - np.tanh(q)**2, 0, False, form("1 - np.tanh(q)**2"), "tanh")
         for one, other in combinations(plain, 2):

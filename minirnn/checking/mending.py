@@ -27,7 +27,7 @@ from .survey import Survey
 
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
 DEARER = 0.4                    # after a repair of everything, nothing is tried that costs so much more
-TRIES = 1500                    # of repairs of a method: of one alone, and then of several
+TRIES = {1: 1500, 4: 2500}      # most changes of a method -> most tries to find them
 PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
 SEARCHES = ("small_changes", "forgotten_lines"), ("exchanges", "lacking_products"), ("computed",), ("more",)
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
@@ -127,7 +127,8 @@ class Mending:
             return found
         if not self.linear and (bent := self.first_not_linear(left)):
             return [*found, bent]
-        if left == self.wrong and (place := self.place()):
+        explained = any(not proposal.left for proposal in self.answers)         # one place for everything
+        if (left == self.wrong or explained) and (place := self.place()):
             return [place]
         return found + self.from_outside(left)
 
@@ -142,7 +143,7 @@ class Mending:
         best = [], self.wrong, 0
         rank = lambda outcome: (len(outcome[1]), outcome[2], len(outcome[0]))
         cleared = self.search.cleared() if self.search else set()
-        for self.spared, most in ((self.survey.innocent | cleared, 1), (self.survey.innocent, 4)):
+        for most, self.spared in zip(TRIES, (self.survey.innocent | cleared, self.survey.innocent)):
             self.tries, self.alone = 0, most == 1
             for searches in SEARCHES:
                 found, left, odd = best
@@ -165,7 +166,7 @@ class Mending:
             ways, enough = [], (np.inf, np.inf)
             rank = lambda way: (len(way[0]), way[1].definition.ancestor, way[1].cost)
             for edit in sorted(proposals(made), key=lambda edit: (edit.definition.ancestor, edit.cost)):
-                if (edit.definition.ancestor, edit.cost) > enough or self.tries > TRIES:
+                if (edit.definition.ancestor, edit.cost) > enough or self.tries > TRIES[most]:
                     break
                 self.tries += 1
                 after = self.left(*made, edit)
@@ -216,7 +217,7 @@ class Mending:
     def forgotten_lines(self, made):
         """Lines like others, that add to a gradient to which nothing is added."""
         empty = {name for kind, name in self.wrong if kind == "parameter" and not np.any(self.plain[kind, name])}
-        is_column = {name: a.shape[-1] == 1 for name, a in self.part.params.items()}
+        is_column = {name: a.shape[-1:] in ((), (1,)) for name, a in self.part.params.items()}
         alike = {name: [other for other in is_column if is_column[other] == is_column[name]] for name in sorted(empty)}
         return chain.from_iterable(missing_lines(definition, alike) for definition in self.bench.definitions(self.stage))
 
@@ -234,7 +235,7 @@ class Mending:
             proposals = search.proposals(self.spared) if search else []
         except Exception:                                       # with the edits it does not run
             return []
-        self.answers = self.answers if made else proposals
+        self.answers = self.answers if made else self.answers or proposals
         return proposals
 
     @cached_property

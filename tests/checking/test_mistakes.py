@@ -20,7 +20,7 @@ import mark                                                     # noqa: E402
 
 ALL = bool(os.environ.get("MINIRNN_ALL"))
 RIGHT = sorted([*HERE.glob("base_*.py"), *(HERE / "second").glob("base_*.py"), *(HERE / "second").glob("right_*.py")])
-LEAST = {"caught": 0.98, "line_among": 0.84, "line_first": 0.84, "kind_among": 0.72}     # a little below what is reached
+LEAST = {"caught": 0.98, "line_among": 0.88, "line_first": 0.88, "kind_among": 0.78}     # a little below what is reached
 
 
 @pytest.mark.parametrize("half", ["seen", "unseen"])

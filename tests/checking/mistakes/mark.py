@@ -4,8 +4,8 @@
 
 There are two collections, by two hands: this folder, which is marked without a FOLDER, and `second`. Each holds `base_*.py`,
 right cells and models, and `mistakes.json`: edits of them, each with its line, its kind and an explanation, all written down
-before the checker saw it. Half of them, drawn once (`half_of`), were looked at while the checker was being improved; of the
-other half only the figures were.
+before the checker saw it. Half of them, drawn once (`half_of`), were looked at from the beginning while the checker was being
+improved, the other half only at last.
 """
 
 import argparse
