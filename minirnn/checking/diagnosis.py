@@ -213,8 +213,10 @@ def _of_methods(probe, trial, cell, findings):
         findings = findings + lost_digits(probe, trial.problem.lowered)
     bench, kinds = Workbench(trial.code, trial, Meanings(probe)), {finding.kind for finding in findings}
     found = []
-    for stage in stages(probe):
-        own = Mending(stage, bench, probe.tolerance, cell).findings()
+    mendings = [Mending(stage, bench, probe.tolerance, cell) for stage in stages(probe)]
+    for mending in mendings:
+        mending.others_wrong = any(other.wrong for other in mendings if other is not mending)
+        own = mending.findings()
         if any(one.certain for one in own):                     # the whole check passes: nothing else is to blame
             findings = [one for one in findings if one.kind != "changes its input"]
             return findings + [one for one in own if one.belongs or one.certain]

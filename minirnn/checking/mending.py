@@ -13,6 +13,7 @@ import ast
 from contextlib import ExitStack
 from functools import cached_property
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from .survey import Survey
 
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
 DEARER = 0.4                    # after a repair of everything, nothing is tried that costs so much more
-TRIES = {1: 1500, 4: 2500}      # most changes of a method -> most tries to find them
+TRIES = {1: 1500, 4: 2500}      # most changes of a method -> most tries; twice that, once one is found
 PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
 SEARCHES = ("small_changes", "forgotten_lines"), ("exchanges", "lacking_products"), ("computed",), ("more",)
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
@@ -69,6 +70,18 @@ class Workbench:
         return left is not None and left <= wrong, left is not None and (left < wrong or not wrong), left == set()
 
 
+class Outcome(NamedTuple):
+    """What a search found: findings, their edits, the blocks that stay wrong, how many variables are not what they say."""
+
+    findings: list
+    made: list
+    left: set
+    odd: int
+
+    def rank(self):
+        return len(self.left), self.odd, len(self.made)
+
+
 class Mending:
     """One stage, and the search for what makes it right.
 
@@ -79,10 +92,11 @@ class Mending:
     Attributes:
         plain: block -> gradient, as the stage gives it. linear: whether it is linear in what comes in.
         wrong: the blocks that are wrong. survey: a `Survey` of the stage, once `findings` looks for a repair.
+        others_wrong: whether other stages of the cell are wrong, too: the whole check then fails whatever is done to this one.
         usual: how many variables do not hold what they are called, as it is. tries: of repairs, so far.
     """
 
-    survey, usual, tries, alone, answers = None, 0, 0, False, ()
+    survey, usual, tries, alone, answers, others_wrong = None, 0, 0, False, (), False
 
     def __init__(self, stage, bench, tolerance, part):
         self.stage, self.bench, self.tolerance, self.part = stage, bench, tolerance, part
@@ -122,7 +136,7 @@ class Mending:
             return [self.not_finite()]
         self.survey = Survey(self.stage, self.bench.code, self.wrong)
         self.usual = self.bench.contradicted(self.stage)[1]
-        found, left, _ = self.searched()
+        found, _, left, _ = self.searched()
         if not left:
             return found
         if not self.linear and (bent := self.first_not_linear(left)):
@@ -135,47 +149,36 @@ class Mending:
     # ---- changes of the code ----------------------------------------------------------------------------------------
 
     def searched(self):
-        """What is the best that a repair does: findings, what stays wrong, variables that are not what they say.
+        """The best `Outcome` of all searches.
 
         First where one change alone could make everything right. Most lines could not, whatever stood there: the numbers
-        say so (see `Search.cleared`).
+        say so (see `Search.cleared`). Then of several changes; one search may go on where another ended.
         """
-        best = [], self.wrong, 0
-        rank = lambda outcome: (len(outcome[1]), outcome[2], len(outcome[0]))
+        nothing = best = Outcome([], [], self.wrong, 0)
         cleared = self.search.cleared() if self.search else set()
         for most, self.spared in zip(TRIES, (self.survey.innocent | cleared, self.survey.innocent)):
             self.tries, self.alone = 0, most == 1
-            for searches in SEARCHES:
-                found, left, odd = best
-                if left or searches == SEARCHES[1] and (odd or len(found) > 1):
-                    best = min(best, self.repaired(searches, most), key=rank)
-            if not best[1]:
+            for n in range(len(SEARCHES)):
+                if best.made and best.left:
+                    best = min(best, self.repaired(n, most, best), key=Outcome.rank)
+                if best.left or n == 1 and (best.odd or len(best.made) > 1):
+                    best = min(best, self.repaired(n, most, nothing), key=Outcome.rank)
+            if not best.left:
                 break
         return best
 
-    def repaired(self, searches, most):
-        """Changes of the code, the one that makes the most right, then the next: findings, what stays wrong, how odd it is.
+    def repaired(self, n, most, start):
+        """Changes of the code, the one that makes the most right, then the next: an `Outcome`.
 
         Args:
-            searches: names of methods. Called with the edits that are made already, each yields an `Edit` after the other.
+            n: which of the SEARCHES; where something is made already, the plainer ones before it, too.
             most: how many changes there may be; if one, it makes everything right.
+            start: the `Outcome` of the changes that are made already.
         """
-        proposals = lambda made: chain.from_iterable(getattr(self, search)(made) for search in searches)
-        found, made, left, odd = [], [], self.wrong, 0
+        found, made, left, odd = [*start.findings], [*start.made], start.left, start.odd
         while left and len(made) < most:
-            ways, enough = [], (np.inf, np.inf)
-            rank = lambda way: (len(way[0]), way[1].definition.ancestor, way[1].cost)
-            for edit in sorted(proposals(made), key=lambda edit: (edit.definition.ancestor, edit.cost)):
-                if (edit.definition.ancestor, edit.cost) > enough or self.tries > TRIES[most]:
-                    break
-                self.tries += 1
-                after = self.left(*made, edit)
-                better = after is not None and after < left
-                if better and (most > 1 if after else self.bench.holds(*made, edit)[1]):
-                    ways.append((after, edit))
-                    enough = enough if after else min(enough, (edit.definition.ancestor, edit.cost + DEARER))
-            ways = sorted(ways, key=rank)[:CANDIDATES]
-            ways = [way for way in ways if rank(way)[:2] == rank(ways[0])[:2] and self.bench.holds(*made, way[1])[0]]
+            tried = (self.ways(searches, most, made, left) for searches in SEARCHES[0 if made else n:n + 1])
+            ways = next(filter(None, tried), None)
             if not ways:
                 break
             odds = [self.bench.contradicted(self.stage, *made, edit) for _, edit in ways]
@@ -185,7 +188,28 @@ class Mending:
             found.append(self.finding_of(edit, left - after, self.bench.holds(*made, edit)[2]))
             made, left = [*made, edit], after
         # What mends the smaller part only may hide the cause of the rest.
-        return (found, left, odd) if not left or len(left) < len(self.wrong) / 2 else ([], self.wrong, 0)
+        return Outcome(found, made, left, odd) if not left or len(left) < len(self.wrong) / 2 else start
+
+    def ways(self, searches, most, made, left):
+        """The changes that make the most right, after those that are made: (what then stays wrong, an `Edit`), best first.
+
+        Args:
+            searches: names of methods. Called with the edits that are made, each yields an `Edit` after the other.
+        """
+        found, enough, tries = [], (np.inf, np.inf), TRIES[most] * (2 if made else 1)
+        rank = lambda way: (len(way[0]), way[1].definition.ancestor, way[1].cost)
+        proposals = chain.from_iterable(getattr(self, search)(made) for search in searches)
+        for edit in sorted(proposals, key=lambda edit: (edit.definition.ancestor, edit.cost)):
+            if (edit.definition.ancestor, edit.cost) > enough or self.tries > tries:
+                break
+            self.tries += 1
+            after = self.left(*made, edit)
+            better = after is not None and after < left
+            if better and (most > 1 if after or self.others_wrong else self.bench.holds(*made, edit)[1]):
+                found.append((after, edit))
+                enough = enough if after else min(enough, (edit.definition.ancestor, edit.cost + DEARER))
+        found = sorted(found, key=rank)[:CANDIDATES]
+        return [way for way in found if rank(way)[:2] == rank(found[0])[:2] and self.bench.holds(*made, way[1])[0]]
 
     def small_changes(self, made):
         """Small changes of the code, of every function that the stage runs."""

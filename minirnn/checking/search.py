@@ -353,10 +353,12 @@ class Search:
 
 
 def _solution(matrix, right):
-    """(a solution of a linear system, if there is one; the rank of its matrix).
+    """(a solution of a linear system, if there is one; the rank of its matrix, 0 if not all of it is finite).
 
     Of many more equations than unknowns, a few more random sums than there are unknowns say the same.
     """
+    if not np.isfinite(matrix).all() or not np.isfinite(right).all():
+        return np.zeros(matrix.shape[1]), 0
     n = matrix.shape[1] + 10
     if len(matrix) > 2 * n:
         mix = np.random.default_rng(0).normal(size=(n, len(matrix)))
