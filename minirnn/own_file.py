@@ -48,7 +48,8 @@ def _imported(path, what, importing):
     sys.path.insert(0, str(path.parent))
     try:
         with importing(path, module):
-            spec.loader.exec_module(module)
+            code = spec.loader.source_to_code(spec.loader.get_data(str(path)), str(path))
+            exec(code, vars(module))                            # (bytecode that is kept may be of a second ago)
     except BaseException:
         del sys.modules[spec.name]
         raise

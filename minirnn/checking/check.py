@@ -99,6 +99,23 @@ def gradcheck(subject, xs=None, targets=None, *, loss=mean_squared_error, method
     else:
         raise TypeError(f"subject is a {type(subject).__name__}, expected a Cell, a FunctionCell or a Model")
 
+    rows = _rows(problem, method, dtype, step, tolerance, sample, rng)
+    report = Report(title, method, step, tolerance, rows, getattr(problem, "unsteady", ()), problem.nonlinear,
+                    getattr(problem, "lowered", {}))
+    if diagnose and not report:
+        try:
+            if isinstance(subject, Cell):
+                report.diagnosis = find_mistake(subject, report)
+            else:
+                check = lambda cell: gradcheck(cell, method=method, n_steps=3, batch=2, sample=60)
+                report.diagnosis = find_guilty_part(subject, title, *problem.judged(), problem.loss, check, training)
+        except Exception as error:                              # the report must not be lost with it
+            report.undiagnosed = f"(the search for the mistake failed itself: {type(error).__name__}: {error})"
+    return report
+
+
+def _rows(problem, method, dtype, step, tolerance, sample, rng):
+    """The rows of the report: each gradient beside its numeric derivative."""
     derived = _with_shapes(problem.derived)
     numeric = problem.at(dtype)
     counts = {block: min(gradient.size, sample) for block, gradient in derived.items()}
@@ -116,18 +133,7 @@ def gradcheck(subject, xs=None, targets=None, *, loss=mean_squared_error, method
         found, rounding = difference(loss, array, where, step)
         closer = lambda k: second_look(loss, array, where[k], step, method, flowing)
         rows.append(_compare(block, gradient, where, found, rounding + own_rounding, tolerance, closer))
-    report = Report(title, method, step, tolerance, rows, getattr(problem, "unsteady", ()), problem.nonlinear,
-                    getattr(problem, "lowered", {}))
-    if diagnose and not report:
-        try:
-            if isinstance(subject, Cell):
-                report.diagnosis = find_mistake(subject, report)
-            else:
-                check = lambda cell: gradcheck(cell, method=method, n_steps=3, batch=2, sample=60)
-                report.diagnosis = find_guilty_part(subject, title, *problem.judged(), problem.loss, check, training)
-        except Exception as error:                              # the report must not be lost with it
-            report.undiagnosed = f"(the search for the mistake failed itself: {type(error).__name__}: {error})"
-    return report
+    return rows
 
 
 def _with_shapes(call, *given):

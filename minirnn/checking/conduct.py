@@ -6,8 +6,8 @@ new array, and where the whole check then mends, that statement was the mistake.
 """
 
 import ast
+import inspect
 import traceback
-from contextlib import nullcontext
 from itertools import combinations
 from pathlib import Path
 
@@ -17,55 +17,24 @@ from . import trace
 from ..cells.cell import Memo
 from ..function_cell import FunctionCell
 from .finding import Finding, few
-from .repairs import unaliased
+from .repairs import out_of, unaliased
 from .stages import copies, shadow, stages
 
 
 def conduct(probe, report):
     """What a method must not do, whatever it computes: change what it was given, or depend on what ran before."""
-    cell, findings = shadow(probe.cell), []
-    own = isinstance(cell, FunctionCell)
+    cell = shadow(probe.cell)
     wxs, olds = cell.input_terms(probe.xs).copy(), [tuple(o[k].copy() for o in probe.olds) for k in range(probe.n_steps)]
-    wx, old, params = wxs[0], olds[0], tuple(cell.params.values())
-
-    def look(method, names, call, given):
-        before, attributes = copies(given), _attributes(cell)
-        first = _arrays_in(call())
-        changed = [name for name, a, b in zip(names, _arrays_in(given), _arrays_in(before))
-                   if not np.array_equal(a, b, equal_nan=True)]
-        if changed:
-            line, source = _line_that_writes(call, given)
-            findings.append(Finding("changes its input", f"{', '.join(changed)} is changed in place, and belongs to others, "
-                                    "who still read it.", (), method, line=line, code=source, source=source))
-            return
-        again, kept = _arrays_in(call()), _changed_attributes(attributes, cell)
-        if any(not np.allclose(a, b, rtol=1e-12, equal_nan=True) for a, b in zip(first, again)):
-            where = f": it has changed {few(kept)}" if kept else ""
-            findings.append(Finding("not repeatable", "the same call gives different results: it draws random numbers, or "
-                                    f"keeps something from call to call{where}.", (), method))
-
-    names = [*(f"old {name}" for name in cell.state_names), "x" if own else "wx", *cell.params]
-    look("step", names, lambda: cell.step(wx, old), (old, wx, params))
-    new, memo = copies(cell.step(wx, old))
-    dnew = tuple(d[0].copy() for d in probe.dnews)
-    names = [*(f"d{name}" for name in cell.state_names), *(f"old {name}" for name in cell.state_names),
-             *(f"new {name}" for name in cell.state_names), *vars(memo), *cell.params]
-    given = (dnew, old, new, tuple(vars(memo).values()), params)
-    look("step_backward", names, lambda: cell.step_backward(dnew, old, new, memo), given)
-    if not findings:
-        results = []
-        for later in (False, True):                             # the backward pass comes when all the steps have run
-            cell.step(wx, old)
-            attributes = _attributes(cell)
-            if later:
-                cell.step(wxs[1], olds[1])
-            left = _changed_attributes(attributes, cell)
-            results.append(_arrays_in(cell.step_backward(*copies((dnew, old, new, memo)))))
-        if any(not np.allclose(a, b, rtol=1e-12, equal_nan=True) for a, b in zip(*results)):
-            where = f"in {few(left)}" if left else "outside"
-            findings.append(Finding("of the last step", f"it reads what step leaves {where}, "
-                                    "which at every step of the backward pass is the last step's. Note it in the memo.", (),
-                                    "step_backward"))
+    new, memo = copies(cell.step(wxs[0], olds[0]))
+    dnew, params = tuple(d[0].copy() for d in probe.dnews), tuple(cell.params.values())
+    old_names = [f"old {name}" for name in cell.state_names]
+    names = [*old_names, "x" if isinstance(cell, FunctionCell) else "wx", *cell.params]
+    findings = _called_twice(cell, "step", names, lambda: cell.step(wxs[0], olds[0]), (olds[0], wxs[0], params))
+    names = [*(f"d{name}" for name in cell.state_names), *old_names, *(f"new {name}" for name in cell.state_names), *vars(memo),
+             *cell.params]
+    findings += _called_twice(cell, "step_backward", names, lambda: cell.step_backward(dnew, olds[0], new, memo),
+                              (dnew, olds[0], new, tuple(vars(memo).values()), params))
+    findings = findings or _of_the_last_step(cell, wxs, olds, (dnew, olds[0], new, memo))
     for method, given in ("input_terms", probe.xs), ("output", probe.news[0]):
         function = getattr(cell, method)
         together, alone = function(given.copy()), [function(given[k:k + 1].copy())[0] for k in range(probe.n_steps)]
@@ -76,6 +45,47 @@ def conduct(probe, report):
         findings.append(Finding("left over", f"a second backward pass over the same run gives another gradient of "
                                 f"{few(report.unsteady)}: something is kept from the first.", tuple(report.unsteady)))
     return findings
+
+
+def _called_twice(cell, method, names, call, given):
+    """Findings about a method that changes what it is given, or gives something else when it is called again."""
+    before, attributes = copies(given), _attributes(cell)
+    first = _arrays_in(call())
+    changed = [name for name, a, b in zip(names, _arrays_in(given), _arrays_in(before))
+               if not np.array_equal(a, b, equal_nan=True)]
+    if changed:
+        line, source = _line_that_writes(call, given)
+        return [Finding("changes its input", f"{', '.join(changed)} is changed in place, and belongs to others, who still read "
+                        "it.", (), method, line=line, code=source, source=source)]
+    again, kept = _arrays_in(call()), _changed_attributes(attributes, cell)
+    if all(np.allclose(a, b, rtol=1e-12, equal_nan=True) for a, b in zip(first, again)):
+        return []
+    where = f": it has changed {few(kept)}" if kept else ""
+    return [Finding("not repeatable", "the same call gives different results: it draws random numbers, or keeps something from "
+                    f"call to call{where}.", (), method)]
+
+
+def _of_the_last_step(cell, wxs, olds, given):
+    """A finding about a backward step that reads what the last forward step has left in the object, in a list."""
+    results = []
+    for later in (False, True):                                 # the backward pass comes when all the steps have run
+        cell.step(wxs[0], olds[0])
+        attributes = _attributes(cell)
+        if later:
+            cell.step(wxs[1], olds[1])
+        left = _changed_attributes(attributes, cell)
+        results.append(_arrays_in(cell.step_backward(*copies(given))))
+    if all(np.allclose(a, b, rtol=1e-12, equal_nan=True) for a, b in zip(*results)):
+        return []
+    where = f"in {few(left)}" if left else "outside"
+    try:
+        lines, first = inspect.getsourcelines(cell.functions[1] if isinstance(cell, FunctionCell) else type(cell).step_backward)
+    except (OSError, TypeError):
+        lines, first = [], 0
+    reading = [(k, text.strip()) for k, text in enumerate(lines, first) if any(name in text for name in left)]
+    line, source = reading[0] if reading else (0, "")
+    return [Finding("of the last step", f"it reads what step leaves {where}, which at every step of the backward pass is the "
+                    "last step's. Note it in the memo.", (), "step_backward", line, source, source=source)]
 
 
 def _attributes(cell):
@@ -196,7 +206,7 @@ def _changed_by(node):
     """The name of the array that a statement changes in place, or makes a second name for."""
     if isinstance(node, ast.Expr | ast.Call):
         call = node.value if isinstance(node, ast.Expr) else node
-        return next((ast.unparse(k.value) for k in call.keywords if k.arg == "out"), ast.unparse(call))
+        return ast.unparse(out_of(call) or call)
     target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
     return ast.unparse(target.value if isinstance(target, ast.Subscript) else target)
 
@@ -206,15 +216,12 @@ def _still_needs(trial, edit):
 
     The backward pass is run as it is and with the repair. Where a name is read that differs, the old value was needed.
     """
-    seen = []
-    for repaired in (False, True):
-        try:
-            cell = trial.repaired(edit) if repaired else trial.problem.cell
-            with edit.applied() if repaired else nullcontext():
-                seen.append(_names_read(trial, cell))
-        except Exception:                                       # what cannot be traced is not told
-            return None
-    broken, right = seen
+    try:
+        broken = _names_read(trial, trial.problem.cell)
+        with trial.repaired(edit) as cell, edit.applied():
+            right = _names_read(trial, cell)
+    except Exception:                                           # what cannot be traced is not told
+        return None
     for key, value in right.items():
         if key in broken and (key[1] != edit.line or edit.definition.tree.name != key[0]) and not (
                 value.shape == broken[key].shape and np.array_equal(value, broken[key], equal_nan=True)):
@@ -230,7 +237,7 @@ def _names_read(trial, cell):
     new, memo = cell.step(cell.input_terms(xs)[0], old)
     dnew = tuple(rng.normal(size=a.shape) for a in new)
     function = trial.cell.functions[1] if own else type(trial.cell).step_backward
-    traced = trace.Traced(function, None if own else type(trial.cell), trial.code)
+    traced = trace.Watched(function, None if own else type(trial.cell), trial.code)
     if own:
         grads = cell.pending
         values = traced.record(lambda: traced.function(cell.params, dnew, xs[0], old, new, cell.handed(memo), grads))
@@ -257,7 +264,7 @@ def lost_digits(probe, lowered):
     looked += [(stage.name, stage.function, stage.call) for stage in stages(probe)]
     for name, function, call in looked:
         try:
-            traced = trace.Traced(function, None if own else type(cell))
+            traced = trace.Watched(function, None if own else type(cell))
             values = traced.record(lambda: call(traced.function))
         except Exception:                                       # no source to look into
             continue

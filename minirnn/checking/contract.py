@@ -186,7 +186,7 @@ def _step_backward(cell, old, new, memo):
 def first_not_finite(function, owner, *given):
     """The first `Expression` of a function that gives NaN or infinity, of finite values; None if there is none."""
     try:
-        traced = trace.Traced(function, owner)
+        traced = trace.Watched(function, owner)
     except (OSError, ValueError):                               # no source to look into
         return None
     with np.errstate(all="ignore"):

@@ -148,7 +148,8 @@ def _told(findings, room=9):
         if finding.belongs:
             told.append(f"{indent}    belongs: {finding.belongs}")
         if finding.wrong and finding.kind != "unexplained":
-            passes = " With the line that belongs here the whole check passes." * bool(finding.certain and finding.belongs)
+            line = "With the line that belongs here" if not mark else "With what belongs so far"
+            passes = f" {line} the whole check passes." * bool(finding.certain and finding.belongs)
             told.append(f"{indent}This alone makes wrong: {few(finding.wrong, 8)}.{passes}")
         parts.append(told)
     for n in (4, 3, 2, 1):
@@ -185,17 +186,14 @@ def _diagnosed(cell, report, rng):
         notes.append("The forward pass does not run on complex numbers, so central differences were used here.")
     findings = conduct(probe, report)
     stateful = any(finding.kind in ("not repeatable", "of the last step") for finding in findings)
-    if not stateful:                                            # (of a method that is another each time, no line can be said)
+    if not trial.wrong and (report or report is None):          # nothing to mend, whatever a method alone may look like
+        findings = [one for one in findings if one.kind != "changes its input"]
+    elif not stateful:                                          # (of a method that is another each time, no line can be said)
         aliases = aliasing(trial, findings)
-        findings = aliases or findings
+        # A cell may change its own copy of a gradient in place: that is the mistake only where the check mends without it.
+        findings = aliases or [one for one in findings if one.kind != "changes its input" or not one.line]
         if not aliases or not aliases[0].certain:
-            if trial.problem.lowered or trial.problem.nonlinear:
-                findings += lost_digits(probe, trial.problem.lowered)
-            bench = Workbench(trial.code, trial, Meanings(probe))
-            rounded = any(finding.kind == "precision" for finding in findings)
-            for stage in stages(probe):
-                found = Mending(stage, bench, probe.tolerance, looked_at).findings()
-                findings += [one for one in found if not rounded or one.kind not in ("unexplained", "not linear")]
+            findings = _of_methods(probe, trial, looked_at, findings)
     if report is not None and not report and "wrong" not in one_step.verdict.values():
         two = TwoSteps(probe)
         two_steps = _of_two_steps(two)
@@ -207,6 +205,27 @@ def _diagnosed(cell, report, rng):
     if looked_at is not cell and any(re.search(r" is [+-][\d.]", finding.sentence) for finding in findings):
         notes.append(f"These numbers are of a smaller cell with the same code (D={looked_at.n_in}, H={looked_at.n_hidden}).")
     return Diagnosis(name_of(cell), one_step, two_steps, findings, notes)
+
+
+def _of_methods(probe, trial, cell, findings):
+    """The findings so far, and those about each method alone, but for what rounding or an array changed in place explains."""
+    if trial.problem.lowered or trial.problem.nonlinear:
+        findings = findings + lost_digits(probe, trial.problem.lowered)
+    bench, kinds = Workbench(trial.code, trial, Meanings(probe)), {finding.kind for finding in findings}
+    found = []
+    mendings = [Mending(stage, bench, probe.tolerance, cell) for stage in stages(probe)]
+    for mending in mendings:
+        mending.others_wrong = any(other.wrong for other in mendings if other is not mending)
+        own = mending.findings()
+        if any(one.certain for one in own):                     # the whole check passes: nothing else is to blame
+            findings = [one for one in findings if one.kind != "changes its input"]
+            return findings + [one for one in own if one.belongs or one.certain]
+        found += own
+    if "precision" in kinds:
+        found = [one for one in found if one.kind not in ("unexplained", "not linear")]
+    if "changes its input" in kinds:
+        found = [one for one in found if one.certain]
+    return findings + found
 
 
 def _tools(cell, rng):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-KINDS = {
+KINDS_OF_MISTAKE = {
     "sign": "a sign is wrong",
     "factor": "a constant factor is wrong",
     "missing factor": "a factor is missing",
@@ -33,7 +33,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One mistake: what kind (a key of `KINDS`), in words, which gradients are wrong because of it, and the place."""
+    """One mistake: its kind (a key of `KINDS_OF_MISTAKE`), in words, which gradients are wrong because of it, and the place."""
 
     kind: str
     sentence: str

@@ -1,9 +1,9 @@
 """What the variables of a backward pass are called, and what they therefore should hold.
 
 A backward pass calls the gradient with respect to `mu` dmu. Where the forward step has a variable mu, the right value of
-dmu is known: the numeric derivative with respect to it. Several changes of the code may all make every gradient right, as
-a wrong sign of dmu can be mended where it is computed or where it is used; the mistake is where, after it is mended, the
-variables hold what they are called.
+dmu is known: the numeric derivative with respect to it. And mu itself should be what it was in the forward step. Several
+changes of the code may all make every gradient right, as a wrong sign of dmu can be mended where it is computed or where
+it is used; the mistake is where, after it is mended, the variables hold what they are called.
 """
 
 import ast
@@ -18,34 +18,34 @@ NOTE = "__note__"
 
 
 class Meanings:
-    """name -> the right value of the gradient with respect to each variable of a cell's forward step.
+    """What each variable of a cell's forward step is (`values`), and the gradient with respect to it (`truth`).
 
     Args:
         probe: a `Probe`; its first step is looked at.
     """
 
     def __init__(self, probe):
-        self.truth = {}
+        self.truth, self.values = {}, {}
         own = isinstance(probe.cell, FunctionCell)
         function, owner = (probe.cell.functions[0], None) if own else (type(probe.cell).step, type(probe.cell))
         try:
             code = Code([function], owner)
-            self._shapes, self._shifted = {}, (None, 0.0)
+            self._shifted = None, 0.0
             change = lambda definition: _noting(definition) if definition.function is function else definition.tree
             step, twin = code.built(change, {NOTE: self._note}).function(function), probe.twin
             x, old = probe.arrays["input", "x"][0], tuple(probe.arrays["state", name][0] for name in twin.state_names)
             given = (twin.params, x, old) if own else (twin, twin.input_terms(x[None])[0], old)
             loss = lambda: sum((d[0] * a).sum() for d, a in zip(probe.dnews, step(*given)[0]))
             loss()
-            for name, shape in list(self._shapes.items()) if probe.exact else ():
-                self.truth[name] = self._derived(name, shape, loss)
+            for name, value in list(self.values.items()) if probe.exact else ():
+                self.truth[name] = self._derived(name, value.shape, loss)
         except Exception:                                       # no source, or code that cannot go on: nothing is known
-            self.truth = {}
+            self.truth, self.values = {}, {}
 
     def _note(self, name, value):
         """A variable of the step, with the shift that it is to have."""
         if isinstance(value, np.ndarray):
-            self._shapes[name] = value.shape
+            self.values.setdefault(name, np.real(value).copy())
         return value + self._shifted[1] if name == self._shifted[0] else value
 
     def _derived(self, name, shape, loss):
@@ -59,21 +59,17 @@ class Meanings:
         return found
 
     def contradicted(self, stage, code):
-        """How many variables of a stage do not hold what they are called: 0, if that cannot be told."""
-        if not self.truth:
-            return 0
+        """How many variables of a stage do not hold what they are called: (gradients, values of the forward step)."""
         try:
-            traced = trace.Traced(stage.function, stage.owner, code)
+            traced = trace.Watched(stage.function, stage.owner, code)
             traced.record(lambda: stage.call_safely(traced.function))
         except Exception:                                       # no source to look into
-            return 0
+            return 0, 0
         last = {name: value for (_, name, _), value in traced.variables.items()}        # of each, after its last line
-        wrong = 0
-        for name, value in last.items():
-            truth = self.truth.get(name.removeprefix("d").removeprefix("_")) if name.startswith("d") else None
-            if truth is not None and value.shape == truth.shape:
-                wrong += not np.allclose(value, truth, rtol=1e-6, atol=1e-8 * max(np.abs(truth).max(), 1e-300))
-        return wrong
+        differ = lambda a, b: a.shape == b.shape and not np.allclose(a, b, rtol=1e-6, atol=1e-8 * max(np.abs(b).max(), 1e-300))
+        gradients = {name: self.truth.get(name[1:].removeprefix("_")) for name in last if name.startswith("d")}
+        wrong = [name for name, truth in gradients.items() if truth is not None and differ(last[name], truth)]
+        return len(wrong), sum(differ(last[name], value) for name, value in self.values.items() if name in last)
 
 
 def _noting(definition):

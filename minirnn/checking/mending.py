@@ -1,27 +1,36 @@
 """What is wrong with one method of a backward pass, and what makes it right.
 
-Three searches, the plainest first. The changes of `repairs.py` are tried one after the other. Where none of them makes
-the method right, something is missing that no change of the code alone can guess, and the numbers are asked (see
-`search.py`). Where the numbers know nothing, the gradient is told as it looks from outside. Whatever a finding proposes
-was tried: in the method, and in the whole check of the cell.
+The numbers clear most lines first: whatever values stood there, the gradients would not come out right (see `search.py`).
+In the others several searches are made, the plainest first. The small changes of `repairs.py` are tried one after the
+other, then each quantity in the place of others of its shape. Where none of that makes the method right, something is
+missing that no change of the code alone can guess, and the numbers are asked what; their answers are changes of the code,
+too, and tried like the others. Where no single change helps, several are looked for, in all lines. Where the numbers know
+nothing, the gradient is told as it looks from outside. Whatever a finding proposes was tried: in the method, and in the
+whole check.
 """
 
 import ast
-import re
 from contextlib import ExitStack
+from functools import cached_property
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
 from . import trace
 from .finding import Finding, few, label
 from .problems import LARGE, SMALL
-from .repairs import Edit, by_definition, edits, exchanges, expression_of
+from .naming import named
+from .repairs import Edit, edits, exchanges, expression_of, missing_lines, more, written
 from .search import Search, looks_like_slope
 from .stages import agrees
-from .trial import built_with
+from .survey import Survey
 
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
-OUTRANKING = {"other parameter", "carry", "transposed"}         # what becomes of a gradient as a whole says more than the line
+DEARER = 0.4                    # after a repair of everything, nothing is tried that costs so much more
+TRIES = {1: 1500, 4: 2500}      # most changes of a method -> most tries; twice that, once one is found
+PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
+SEARCHES = ("small_changes", "forgotten_lines"), ("exchanges", "lacking_products"), ("computed",), ("more",)
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
 
 
@@ -44,25 +53,33 @@ class Workbench:
         forward = self.code.reached_from(stage.forward) if stage.forward else []
         return [d for d in self.code.reached_from(stage.function) if not any(d is one for one in forward)]
 
-    def changed(self, stage, *changes):
-        """The stage's function with these edits."""
-        return built_with(self.code, *changes).function(stage.function)
-
     def contradicted(self, stage, *changes):
-        """How many variables do not hold what they are called, with these edits."""
-        if not self.meanings or not self.meanings.truth:
-            return 0
+        """How many variables do not hold what they are called, with these edits: (gradients, other values)."""
+        if not self.meanings or not self.meanings.values:
+            return 0, 0
         with ExitStack() as contexts:
             for edit in changes:
                 contexts.enter_context(edit.applied())
             return self.meanings.contradicted(stage, self.code)
 
     def holds(self, *changes):
-        """(does it make nothing wrong that was right?, does the whole check pass?)"""
+        """(does everything stay right that was?, does something become right?, does the whole check pass?)"""
         if self.trial is None:
-            return True, True
-        left = self.trial.left(*changes)
-        return left is not None and left <= self.trial.wrong, left == set()
+            return True, True, True
+        left, wrong = self.trial.left(*changes), self.trial.wrong
+        return left is not None and left <= wrong, left is not None and (left < wrong or not wrong), left == set()
+
+
+class Outcome(NamedTuple):
+    """What a search found: findings, their edits, the blocks that stay wrong, how many variables are not what they say."""
+
+    findings: list
+    made: list
+    left: set
+    odd: int
+
+    def rank(self):
+        return len(self.left), self.odd, len(self.made)
 
 
 class Mending:
@@ -74,8 +91,12 @@ class Mending:
 
     Attributes:
         plain: block -> gradient, as the stage gives it. linear: whether it is linear in what comes in.
-        wrong: the blocks that are wrong.
+        wrong: the blocks that are wrong. survey: a `Survey` of the stage, once `findings` looks for a repair.
+        others_wrong: whether other stages of the cell are wrong, too: the whole check then fails whatever is done to this one.
+        usual: how many variables do not hold what they are called, as it is. tries: of repairs, so far.
     """
+
+    survey, usual, tries, alone, answers, others_wrong = None, 0, 0, False, (), False
 
     def __init__(self, stage, bench, tolerance, part):
         self.stage, self.bench, self.tolerance, self.part = stage, bench, tolerance, part
@@ -86,12 +107,13 @@ class Mending:
     def bad(self, function):
         """The blocks that a function in the stage's place gets wrong, or that are not linear in what comes in."""
         found = self.stage.wrong(function, self.tolerance)
-        return found if self.linear else found | not_linear_in(self.stage, function)
+        return found if self.linear or found and self.alone else found | not_linear_in(self.stage, function)
 
     def left(self, *changes):
         """The blocks that are wrong with these edits; None if the code then fails."""
         try:
-            return self.bad(self.bench.changed(self.stage, *changes))
+            with self.bench.code.edited(*changes) as built:
+                return self.bad(built.function(self.stage.function))
         except Exception:                                       # whatever a change of somebody's code may raise
             return None
 
@@ -106,175 +128,242 @@ class Mending:
         return Finding(kind, sentence, tuple(map(label, blocks)), self.stage.name,
                        parameters=tuple(name for name in self.part.params if name in names), **at)
 
-    odd = 0
-
     def findings(self):
         """A list of `Finding`."""
         if not self.wrong:
             return []
         if any(not np.isfinite(a).all() for a in self.plain.values()):
             return [self.not_finite()]
-        found, left, place, odd = [], self.wrong, None, 0
-        for search in (lambda: self.repaired(edits), self.lacking, self.searched, lambda: self.repaired(exchanges)):
-            if not left and (not odd or search.__name__ != "searched"):
-                continue
-            self.odd = 0                                        # variables that would not hold what they are called
-            better, remaining, *places = search()
-            place = next(filter(None, places), place)
-            if (len(remaining), self.odd) < (len(left), odd):
-                found, left, odd = better, remaining, self.odd
+        self.survey = Survey(self.stage, self.bench.code, self.wrong)
+        self.usual = self.bench.contradicted(self.stage)[1]
+        found, _, left, _ = self.searched()
         if not left:
             return found
         if not self.linear and (bent := self.first_not_linear(left)):
             return [*found, bent]
-        if left == self.wrong and place:
-            return [self.at_this_place(place)]
+        explained = any(not proposal.left for proposal in self.answers)         # one place for everything
+        if (left == self.wrong or explained) and (place := self.place()):
+            return [place]
         return found + self.from_outside(left)
 
     # ---- changes of the code ----------------------------------------------------------------------------------------
 
-    def repaired(self, proposals):
-        """Findings by changes of the code, the one that makes the most right, then the next; and what stays wrong."""
-        found, made, left = [], [], self.wrong
-        while left and len(made) < 4:
-            ways = []
-            for definition in self.bench.definitions(self.stage):
-                if definition.ancestor and any(not way[0] for way in ways):
-                    break                                       # an ancestor's code is rarely to blame
-                for edit in proposals(definition):
-                    after = self.left(*made, edit)
-                    if after is not None and after < left:
-                        ways.append((len(after), definition.ancestor, edit.cost, edit.line, after, edit))
-            ways.sort(key=lambda way: way[:4])
-            ways = [way for way in ways[:CANDIDATES] if way[:2] == ways[0][:2] and self.bench.holds(*made, way[-1])[0]]
+    def searched(self):
+        """The best `Outcome` of all searches.
+
+        First where one change alone could make everything right. Most lines could not, whatever stood there: the numbers
+        say so (see `Search.cleared`). Then of several changes; one search may go on where another ended.
+        """
+        nothing = best = Outcome([], [], self.wrong, 0)
+        cleared = self.search.cleared() if self.search else set()
+        for most, self.spared in zip(TRIES, (self.survey.innocent | cleared, self.survey.innocent)):
+            self.tries, self.alone = 0, most == 1
+            for n in range(len(SEARCHES)):
+                if best.made and best.left:
+                    best = min(best, self.repaired(n, most, best), key=Outcome.rank)
+                if best.left or n == 1 and (best.odd or len(best.made) > 1):
+                    best = min(best, self.repaired(n, most, nothing), key=Outcome.rank)
+            if not best.left:
+                break
+        return best
+
+    def repaired(self, n, most, start):
+        """Changes of the code, the one that makes the most right, then the next: an `Outcome`.
+
+        Args:
+            n: which of the SEARCHES; where something is made already, the plainer ones before it, too.
+            most: how many changes there may be; if one, it makes everything right.
+            start: the `Outcome` of the changes that are made already.
+        """
+        found, made, left, odd = [*start.findings], [*start.made], start.left, start.odd
+        while left and len(made) < most:
+            tried = (self.ways(searches, most, made, left) for searches in SEARCHES[0 if made else n:n + 1])
+            ways = next(filter(None, tried), None)
             if not ways:
                 break
-            odd = [self.bench.contradicted(self.stage, *made, way[-1]) for way in ways]
-            self.odd, best = min(odd), ways[odd.index(min(odd))]
-            after, edit = best[-2:]
-            found.append(self.finding_of(edit, left - after, self.bench.holds(*made, edit)[1]))
+            odds = [self.bench.contradicted(self.stage, *made, edit) for _, edit in ways]
+            odds = [gradients + max(0, values - self.usual) for gradients, values in odds]
+            odd = min(odds)
+            after, edit = ways[odds.index(odd)]
+            found.append(self.finding_of(edit, left - after, self.bench.holds(*made, edit)[2]))
             made, left = [*made, edit], after
         # What mends the smaller part only may hide the cause of the rest.
-        return (found, left) if not left or len(left) < len(self.wrong) / 2 else ([], self.wrong)
+        return Outcome(found, made, left, odd) if not left or len(left) < len(self.wrong) / 2 else start
+
+    def ways(self, searches, most, made, left):
+        """The changes that make the most right, after those that are made: (what then stays wrong, an `Edit`), best first.
+
+        Args:
+            searches: names of methods. Called with the edits that are made, each yields an `Edit` after the other.
+        """
+        found, enough, tries = [], (np.inf, np.inf), TRIES[most] * (2 if made else 1)
+        rank = lambda way: (len(way[0]), way[1].definition.ancestor, way[1].cost)
+        proposals = chain.from_iterable(getattr(self, search)(made) for search in searches)
+        for edit in sorted(proposals, key=lambda edit: (edit.definition.ancestor, edit.cost)):
+            if (edit.definition.ancestor, edit.cost) > enough or self.tries > tries:
+                break
+            self.tries += 1
+            after = self.left(*made, edit)
+            better = after is not None and after < left
+            if better and (most > 1 if after or self.others_wrong else self.bench.holds(*made, edit)[1]):
+                found.append((after, edit))
+                enough = enough if after else min(enough, (edit.definition.ancestor, edit.cost + DEARER))
+        found = sorted(found, key=rank)[:CANDIDATES]
+        return [way for way in found if rank(way)[:2] == rank(found[0])[:2] and self.bench.holds(*made, way[1])[0]]
+
+    def small_changes(self, made):
+        """Small changes of the code, of every function that the stage runs."""
+        return self.of_guilty_lines(map(edits, self.bench.definitions(self.stage)))
+
+    def exchanges(self, made):
+        """One quantity in another's place."""
+        return self.of_guilty_lines(exchanges(definition, self.survey) for definition in self.bench.definitions(self.stage))
+
+    def more(self, made):
+        """A factor or a term that is missing."""
+        return self.of_guilty_lines(more(definition, self.survey) for definition in self.bench.definitions(self.stage))
+
+    def of_guilty_lines(self, many):
+        """The edits that touch a line which a wrong gradient depends on, or move lines."""
+        for edit in chain.from_iterable(many):
+            lines = {(edit.definition.file, node.lineno) for node, _ in edit.changes}
+            moves = len(edit.changes) > 1 and isinstance(edit.changes[0][0], ast.stmt)
+            spared = self.spared if len(lines) == 1 else self.survey.innocent
+            if moves or not spared.issuperset(lines) and not (self.alone and self.clears(edit)):
+                yield edit
+
+    def clears(self, edit):
+        """Whether what an edit changes is a value that, by the numbers, is not to blame alone."""
+        (node, _), *others = edit.changes
+        return not others and isinstance(node, ast.expr) and bool(self.search) and self.search.clears(
+            edit.definition.file, node)
+
+    def forgotten_lines(self, made):
+        """Lines like others, that add to a gradient to which nothing is added."""
+        empty = {name for kind, name in self.wrong if kind == "parameter" and not np.any(self.plain[kind, name])}
+        is_column = {name: a.shape[-1:] in ((), (1,)) for name, a in self.part.params.items()}
+        alike = {name: [other for other in is_column if is_column[other] == is_column[name]] for name in sorted(empty)}
+        return chain.from_iterable(missing_lines(definition, alike) for definition in self.bench.definitions(self.stage))
+
+    def computed(self, made):
+        """Changes of the code that the numbers ask for."""
+        with ExitStack() as contexts:
+            for edit in made:
+                contexts.enter_context(edit.applied())
+            return list(filter(None, map(self.as_edit, self.asked(made)[:PROPOSALS])))
+
+    def asked(self, made):
+        """What the numbers say of the code with these edits, but for lines that are spared: proposals, the best first."""
+        try:
+            search = Search(self.stage, self.bench.code, self.tolerance) if made else self.search
+            proposals = search.proposals(self.spared) if search else []
+        except Exception:                                       # with the edits it does not run
+            return []
+        self.answers = self.answers if made else self.answers or proposals
+        return proposals
+
+    @cached_property
+    def search(self):
+        """The numbers of the code as it is; None if they cannot be had."""
+        try:
+            return Search(self.stage, self.bench.code, self.tolerance)
+        except Exception:                                       # no source to look into, or it does not run on single columns
+            return None
+
+    def as_edit(self, proposal):
+        """The `Edit` that puts a proposal's code in its place, of a variable before it is read; or None."""
+        site, explanation, _ = proposal
+        e = site.expression
+        for definition in self.bench.definitions(self.stage) if explanation.code else ():
+            if (e.function, e.file) != (definition.tree.name, definition.file):
+                continue
+            for node in ast.walk(definition.tree):
+                if site.readers and isinstance(node, ast.stmt) and node.lineno == e.statement:
+                    new = [*ast.parse(f"{e.text} = {explanation.code}").body, node]
+                elif not site.readers and hasattr(node, "lineno") and trace.place_of(node) == e.place:
+                    new = [expression_of(explanation.code)]
+                else:
+                    continue
+                return Edit(definition, explanation.kind, ((node, new),), explanation.cost, explanation.phrase)
+        return None
 
     def finding_of(self, edit, blocks, certain):
         """A change of the code that works, as a `Finding`."""
         before, after = edit.before_and_after()
         source = edit.definition.lines.get(edit.line, before).strip()
-        kind, sentence = self.kind_of_exchange(edit.kind, edit.why), f"{edit.why}."
+        (kind, why), node = named(edit, self.bench.code.definitions.values(), self.survey), edit.changes[0][0]
+        sentence = f"{why}."
         if not self.linear and not self.stage.wrong(self.stage.function, self.tolerance):
             if kind != "not linear":                            # it is there; but that this is what belongs there nobody knows
                 return self.told("not linear", f"`{before}` {NOT_LINEAR}", blocks, line=edit.line, code=before, source=source)
-            sentence = f"{edit.why}: k times the incoming gradient must give k times the gradient."
+            sentence = f"{why}: k times the incoming gradient must give k times the gradient."
+        elif not self.linear and kind in ("factor", "surplus factor", "surplus term"):
+            kind = "not linear"
         elif kind in ("exchanged", "order", "carry", "surplus factor"):
             kind, sentence = self.outranked(kind, sentence, blocks)
-        return self.told(kind, sentence, blocks, line=edit.line, code=before, certain=certain,
-                         belongs=in_the_style_of(source, after), source=source)
+        belongs = in_the_style_of(source, after) if " times what " not in sentence else ""
+        code = written(node) if isinstance(node, ast.expr) and f"`{written(node)}`" in sentence else before
+        return self.told(kind, sentence, blocks, line=edit.line, code=code, certain=certain, belongs=belongs, source=source)
 
-    def kind_of_exchange(self, kind, phrase):
-        """What it is that one name stands in another's place: a factor or a term, if only that tells them apart."""
-        names = re.fullmatch(r"`(\w+)` stands where `?(\w+)`? belongs", phrase)
-        if kind != "exchanged" or not names:
-            return kind
-        return by_definition(kind, *names.groups(), self.bench.definitions(self.stage))
-
-    def outranked(self, kind, sentence, blocks, code=""):
+    def outranked(self, kind, sentence, blocks):
         """(kind, sentence), with what has become of the gradients as a whole before it, where that says more."""
-        seen = [self.as_a_whole(block) for block in self.stage.truth if block in blocks]
-        if seen and all(seen) and seen[0][0] in OUTRANKING and len({as_whole for as_whole, _ in seen}) == 1 and (
-                seen[0][0] != "other parameter" or kind == "exchanged"):
-            words = " ".join(dict.fromkeys(words for _, words in seen))
-            return seen[0][0], f"{words} {code and f'In `{code}`: '}{sentence if code else sentence[0].upper() + sentence[1:]}"
+        seen = {self.as_a_whole(block) for block in self.stage.truth if block in blocks}
+        if None not in seen and {whole for whole, _ in seen} in ({"carry"}, {"transposed"}):
+            words = " ".join(words for _, words in sorted(seen))
+            return min(seen)[0], f"{words} {sentence[0].upper()}{sentence[1:]}"
         return kind, sentence
 
     # ---- the numbers ------------------------------------------------------------------------------------------------
 
-    def searched(self):
-        """Findings by the search in the numbers, tried as changes of the code where they can be written; what stays wrong.
-
-        Where it finds none: the `Expression`, if there is one, that other numbers would make right.
-        """
-        try:
-            search = Search(self.stage, self.tolerance)
-            found, left = search.findings(self.written)
-        except Exception:                                       # no source to look into, or it does not run on single columns
-            return [], self.wrong, None
-        findings, made = [], []
-        for explanation, expression, blocks, edit in found:
-            kind = self.kind_of_exchange(explanation.kind, explanation.phrase)
-            kind, sentence = self.outranked(kind, f"{explanation.phrase}.", blocks & self.wrong, expression.text)
-            more = {}
-            if edit:
-                made.append(edit)
-                self.odd = self.bench.contradicted(self.stage, *made)
-                after = in_the_style_of(expression.source, edit.before_and_after()[1])
-                more = {"belongs": after if " times what " not in sentence else "", "certain": self.bench.holds(*made)[1]}
-            more |= {"line": expression.line, "code": expression.text, "source": expression.source}
-            findings.append(self.told(kind, sentence, blocks, **more))
-        # What a search in single columns does not see is a matter of the sum over them.
-        left = left | (self.wrong - {block for *_, blocks, _ in found for block in blocks})
-        if not found or left and len(left) >= len(self.wrong) / 2:      # what mends the smaller part only may hide the cause
-            return [], self.wrong, search.place()
-        return findings, left, None
-
-    def written(self, changes, explanation, made):
-        """(the `Edit` that puts code in the place of expressions, how many variables it leaves odd), if it works; else None."""
-        nodes = []
-        for definition in self.bench.definitions(self.stage):
-            places = {trace.place_of(node): node for node in ast.walk(definition.tree) if isinstance(node, ast.expr)}
-            found = [(places[e.place], [expression_of(code)]) for e, code in changes
-                     if (e.function, e.file) == (definition.tree.name, definition.file) and e.place in places]
-            if found and nodes:                                 # in several functions at once: not written as one change
-                return None
-            if found:
-                nodes, where = found, definition
-        if not nodes:
+    def place(self):
+        """The expression that is wrong, though nothing that was tried belongs there, as a `Finding`; or None."""
+        e = self.search and self.search.place()
+        whole = [proposal for proposal in self.answers if not proposal.left]
+        if not e:
             return None
-        edit = Edit(where, explanation.kind, tuple(nodes), explanation.cost, explanation.phrase)
-        before, after = self.left(*made), self.left(*made, edit)
-        if None in (before, after) or not after < before or not self.bench.holds(*made, edit)[0]:
-            return None
-        return edit, self.bench.contradicted(self.stage, *made, edit)
-
-    def at_this_place(self, e):
-        """An expression that is wrong, though nothing says what belongs there, as a `Finding`."""
-        slope = looks_like_slope(e)
-        what = "it is probably not the derivative that belongs here" if slope else "with which, no mistake that I know explains"
+        kind, what = "unexplained", "with which, no mistake that I know explains"
+        if whole:
+            kind, what, e = whole[0].explanation.kind, f"it may be that {whole[0].explanation.phrase}", whole[0].site.expression
+        elif looks_like_slope(e):
+            kind, what = "derivative", "it is probably not the derivative that belongs here"
         sentence = f"With other numbers in the place of `{e.text}` every gradient comes out right; {what}."
-        kind = "derivative" if slope else "unexplained"
+        if e.text.startswith(("np.zeros", "0 *")):
+            kind, sentence = "carry", f"`{e.text}` lets nothing through: the gradient of a path is missing here."
         return self.told(kind, sentence, self.wrong, line=e.line, code=e.text, source=e.source)
 
-    def lacking(self):
-        """Findings about matrices whose gradient lacks a product A Bᵀ, summed over steps and columns; and what stays wrong."""
-        lacks = {block: self.lack_of(block) for block in self.wrong if block[0] == "parameter" and not self.as_a_whole(block)}
-        found = [self.told("missing term", lack[0], [block], **lack[1]) for block, lack in lacks.items() if lack]
-        return (found, set()) if len(found) == len(self.wrong) else ([], self.wrong)
+    def lacking_products(self, made):
+        """Lines that add a product A Bᵀ, summed over steps and columns, where just that is missing in a matrix's gradient."""
+        for definition in self.bench.definitions(self.stage)[:1]:
+            named = self.survey.named(definition).items()
+            arrays = {text: a if a.ndim == 3 else a[None] for text, a in named if a.ndim in (2, 3)}
+            for block in [block for block in self.wrong if block[0] == "parameter" and not self.as_a_whole(block)]:
+                product, last = self.product_lacking(block, arrays), definition.tree.body[-1]
+                if not product:
+                    continue
+                (sign, one, other, code), like = product, f"[{block[1]!r}]"
+                line = ast.parse(f"grads{like} {'+' if sign > 0 else '-'}= {code}").body[0]
+                added = [n for n in ast.walk(definition.tree) if isinstance(n, ast.AugAssign) and like in written(n.target)]
+                puts = [(last, [line, last])]
+                if added:                                       # there, or where the loop that it may stand in is over
+                    single = added[-1] in definition.tree.body
+                    puts = [(added[-1], [added[-1], line])] if single else [(added[-1], [added[-1]]), *puts]
+                yield Edit(definition, "missing term", tuple(puts), 1.0, f"the gradient of {block[1]} lacks the term "
+                           f"{'+' if sign > 0 else '−'} {one} · {other}ᵀ, summed over steps and columns")
 
-    def lack_of(self, block):
-        """(sentence, place) for `lacking`, or None."""
+    def product_lacking(self, block, arrays):
+        """(sign, A, B, code) of the product that a matrix's gradient lacks, or None."""
         found, truth = self.plain[block], self.stage.truth[block]
         missing = truth - found if np.shape(found) == truth.shape else None
         if missing is None or missing.ndim != 2 or min(missing.shape) < 2:
             return None
-        try:
-            traced = trace.Traced(self.stage.function, self.stage.owner)
-            values = traced.record(lambda: self.stage.call_safely(traced.function))
-        except Exception:                                       # no source to look into
-            return None
-        named = [(traced.expressions[key.expression].text, value) for key, value in values.items()
-                 if traced.expressions[key.expression].is_name]
-        named += [(name, value) for (_, name, _), value in traced.variables.items()]
-        arrays = {text: value if value.ndim == 3 else value[None] for text, value in reversed(named) if value.ndim in (2, 3)}
-        at = [a for a in traced.assignments if block[1] in a.target]
-        place = {"line": at[-1].line, "code": at[-1].target, "source": at[-1].source} if at else {}
         for one, a in arrays.items():
             for other, b in arrays.items():
                 if (a.shape[1], b.shape[1]) == missing.shape and (len(a), a.shape[2]) == (len(b), b.shape[2]):
                     product = np.einsum("kab,kcb->ac", a, b)
-                    for sign, text in ((1, "+"), (-1, "−")):
+                    for sign in (1, -1):
                         if agrees(sign * product, missing, 1e-7):
-                            return (f"The gradient of {label(block)} lacks the term {text} {one} · {other}ᵀ, summed over steps "
-                                    "and columns.", place)
+                            flat = f"{one} @ {other}.T" if len(a) == 1 else f'np.einsum("kab,kcb->ac", {one}, {other})'
+                            return sign, one, other, flat
         return None
 
     # ---- what is not a number, or not linear ------------------------------------------------------------------------
@@ -282,7 +371,7 @@ class Mending:
     def not_finite(self):
         """The first value of the stage that is NaN or infinite."""
         try:
-            traced = trace.Traced(self.stage.function, self.stage.owner)
+            traced = trace.Watched(self.stage.function, self.stage.owner)
             values = traced.record(lambda: self.stage.call_safely(traced.function))
             first = next(traced.expressions[key.expression] for key, value in values.items() if not np.isfinite(value).all())
         except (OSError, ValueError, StopIteration):
@@ -293,10 +382,11 @@ class Mending:
     def first_not_linear(self, blocks):
         """The first value that is neither linear in the incoming gradients nor independent of them; None if none is."""
         try:
-            traced, seen = trace.Traced(self.stage.function, self.stage.owner), []
+            traced, seen = trace.Watched(self.stage.function, self.stage.owner), []
             for scale, other in ((1, 0), (0, 1), (1, 1), (LARGE, 0), (SMALL, 0)):
                 values = traced.record(lambda: self.stage.call_safely(traced.function, scale, 0, other))
-                seen.append((values, traced.variables, dict(traced.times)))
+                seen.append({**values, **traced.variables})     # expressions, and variables after a line
+                times = {**{key: k for k, key in enumerate(values)}, **traced.times}
         except Exception:                                       # no source, or it does not go on with such numbers
             return None
 
@@ -306,20 +396,16 @@ class Mending:
             constant = near(a, b) and near(a, both) and near(a, large) and near(a, small)
             return constant or near(a + b, both) and near(large / LARGE, a) and near(small / SMALL, a)
 
-        def first(kind):
-            return next((key for key in seen[0][kind] if all(key in one[kind] for one in seen)
-                         and not straight(*(one[kind][key] for one in seen))), None)
-
-        value, variable = first(0), first(1)                    # an expression's value; a variable after a line
-        order = {key: k for k, key in enumerate(seen[0][0])}
-        if variable is not None and (value is None or seen[0][2][variable] < order[value]):
-            line = variable[2]
-            source = text = traced.source_of(line)
-        elif value is not None:
-            expression = traced.expressions[value.expression]
-            line, source, text = expression.line, expression.source, expression.text
-        else:
+        bent = [key for key in seen[0] if all(key in one for one in seen) and not straight(*(one[key] for one in seen))]
+        if not bent:
             return None
+        first = min(bent, key=lambda key: times.get(key, np.inf))
+        if isinstance(first, trace.Key):
+            e = traced.expressions[first.expression]
+            line, source, text = e.line, e.source, e.text
+        else:
+            line = first[2]
+            source = text = traced.source_of(line)
         return self.told("not linear", f"`{text}` {NOT_LINEAR}", blocks, line=line, code=text, source=source)
 
     # ---- from outside -----------------------------------------------------------------------------------------------
@@ -359,7 +445,7 @@ class Mending:
         if np.shape(found) != truth.shape:
             return None
         ratio = found.ravel() @ truth.ravel() / max(truth.ravel() @ truth.ravel(), 1e-300)
-        if equal(found, ratio * truth):
+        if equal(found, ratio * truth) and abs(ratio - 1) > 1e-3:       # (that near to 1 it is rounding)
             meaning = next((text for value, text in self.stage.sizes.items() if np.isclose(ratio, value, rtol=1e-6)), "")
             return "factor", f"The gradient of {name} is {ratio:.6g} times what it should be{meaning and ': ' + meaning}."
         return None

@@ -31,7 +31,7 @@ class CellProblem:
         shape = (cell.n_hidden, run.batch)
         self.start = self.cell.random_state(rng, run.batch) if state == "random" else None
         self.weights = rng.normal(size=run.hs.shape)
-        # The logarithm of an empty average's weight stands for −∞: it would swamp every other difference in the loss.
+        # The logarithm of an empty average's weight stands for −∞: in the loss it would swamp everything else.
         self.state_weights = tuple(rng.normal(size=shape) * (np.abs(final) < 1e20) for final in run.state)
         self._name_arrays()
 

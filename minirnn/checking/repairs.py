@@ -10,6 +10,7 @@ a place in `KINDS_OF_REPAIR`.
 """
 
 import ast
+import copy
 import re
 from itertools import combinations, permutations
 from typing import NamedTuple
@@ -39,7 +40,7 @@ class Edit(NamedTuple):
         first = lambda statement: written(statement).splitlines()[0]
         if len(self.changes) > 1 and all(isinstance(old, ast.stmt) for old, _ in self.changes):
             new = [n for _, put in self.changes for n in put]
-            return "; ".join(first(old) for old, _ in self.changes), "; ".join(map(first, new))
+            return "; ".join(first(old) for old, _ in self.changes), "; ".join(map(first, new)).replace(":;", ": ...;")
         node = self.changes[0][0]
         everything = [n for n in ast.walk(self.definition.tree) if isinstance(n, ast.stmt)]
         around = lambda node: [n for n in everything if any(part is node for part in ast.walk(n))][-1]
@@ -103,20 +104,95 @@ def _children(tree):
 
 def edits(definition, kinds=None):
     """Every `Edit` of a function, the plainest kinds first."""
+    known = [name for name, value in definition.function.__globals__.items() if type(value) in (int, float)]
     for generator in kinds or KINDS_OF_REPAIR:
-        for kind, changes, cost, *why in generator(definition.tree):
+        for kind, changes, cost, *why in generator(definition.tree, *[known] * (generator in (numbers, scales))):
             put = tuple((node, new if isinstance(new, list) else [new]) for node, new in changes)
             yield Edit(definition, kind, put, cost, *why)
 
 
-def exchanges(definition):
-    """Every `Edit` that puts one name in another's place: many, and rarely needed."""
-    return edits(definition, (anywhere,))
+def exchanges(definition, survey):
+    """Every `Edit` that puts one name in another's place, or a number of the module before a term: many, and rarely needed.
+
+    Args:
+        survey: a `Survey`, which knows what is of the same shape.
+    """
+    tree, reads = definition.tree, lambda n: isinstance(getattr(n, "ctx", READING), ast.Load)
+    entries = [written(n) for n in _nodes(tree, ast.Subscript)]
+    in_place = {n.target.id for n in _nodes(tree, ast.AugAssign) if isinstance(n.target, ast.Name)}
+    changed = {id(n.value) for n in _nodes(tree, ast.Assign) if written(n.targets[0]) in in_place}
+    inner = {id(n): f for f in _nodes(tree, ast.FunctionDef, ast.Lambda) for n in ast.walk(f)}     # which nobody looks into
+    for node in filter(reads, _nodes(tree, ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp)):
+        names = survey.alike(definition, node)
+        if id(node) in inner and isinstance(node, ast.Subscript):
+            names = [text for text in entries if text.startswith(f"{written(node.value)}[")]
+        elif id(node) in inner and isinstance(node, ast.Name):
+            names = [n.id for n in ast.walk(inner[id(node)]) if isinstance(n, ast.Name)]
+        for name in dict.fromkeys(names):
+            if name != written(node):
+                new = f"{name}.copy()" if id(node) in changed else name
+                cost = 1.4 + 0.2 * isinstance(node, ast.Call | ast.BinOp)
+                yield Edit(definition, "exchanged", ((node, [expression_of(new)]),), cost,
+                           f"`{written(node)}` stands where `{name}` belongs")
+    for statement in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return, ast.Expr):
+        read = {}
+        for node in [n for n in ast.walk(statement) if isinstance(n, ast.Name) and reads(n)]:
+            read.setdefault(node.id, []).append(node)
+        for old, many in read.items():                          # everywhere in the statement
+            for name in survey.alike(definition, many[0]) if len(many) > 1 else ():
+                yield Edit(definition, "exchanged", tuple((node, [expression_of(name)]) for node in many), 1.45,
+                           f"`{old}` stands where `{name}` belongs")
+    yield from edits(definition, (swaps, arguments, scales))
+
+
+def more(definition, survey):
+    """Every `Edit` that multiplies a term or an argument by a quantity, or adds one to a value."""
+    values = [v for s in _nodes(definition.tree, ast.Assign, ast.AugAssign, ast.Return) for v in _elements(s.value)]
+    terms = [term for value in values for term in _terms(value)]
+    given = [a for call in _nodes(definition.tree, ast.Call) for a in call.args]
+    sides = [side for n in _nodes(definition.tree, ast.BinOp) if isinstance(n.op, ast.MatMult) for side in (n.left, n.right)]
+    for node in values:
+        for name in survey.alike(definition, node):
+            yield Edit(definition, "missing term", ((node, [expression_of(f"{name} + {written(node)}")]),), 1.55,
+                       f"the term {plain(name)} is missing")
+    factors = [side for n in _nodes(definition.tree, ast.BinOp) if isinstance(n.op, ast.Mult) for side in (n.left, n.right)]
+    for node in factors:
+        for name in survey.alike(definition, node) if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else ():
+            for sign in "-+":
+                yield Edit(definition, "missing term", ((node, [expression_of(f"{written(node)} {sign} {name}")]),), 1.58,
+                           f"the term {sign.replace('-', '−')} {plain(name)} is missing at `{written(node)}`")
+    for node in dict.fromkeys([*terms, *given, *sides]):
+        for name in survey.alike(definition, node, broadcast=True):
+            new = expression_of(f"({written(node)}) * {name}")
+            yield Edit(definition, "missing factor", ((node, [new]),), 1.6, f"the factor {plain(name)} is missing at "
+                       f"`{written(node)}`")
+
+
+def missing_lines(definition, empty):
+    """Every `Edit` that repeats a line which adds to a gradient, for a parameter that has none, with one name exchanged.
+
+    Args:
+        empty: name -> the parameters of its kind, whose lines could be the pattern.
+    """
+    names = {written(n) for n in _nodes(definition.tree, ast.Name, ast.Subscript) if isinstance(n.ctx, ast.Load)}
+    names = sorted(names, key=lambda name: (not name.isidentifier(), name))
+    for node in _nodes(definition.tree, ast.AugAssign) if empty else ():
+        text, target = written(node.value), written(node.target)
+        for name, alike in empty.items():
+            pattern = next((other for other in alike if target.endswith(f"['{other}']")), None)
+            if pattern is None:
+                continue
+            read = dict.fromkeys(written(n) for n in ast.walk(node.value) if isinstance(n, ast.Name | ast.Subscript))
+            for old, new in [("", "")] + [(old, new) for old in read for new in names if new != old]:
+                value = re.sub(rf"(?<![\w.\]]){re.escape(old)}(?![\w\[])", lambda _: new, text) if old else text
+                line = ast.parse(f"{target[:-len(pattern) - 4]}['{name}'] += {value}").body[0]
+                yield Edit(definition, "missing term", ((node, [node, line]),), 1.0 + 0.1 * bool(old),
+                           f"nothing is ever added to the gradient of {name}: a line is missing here")
 
 
 def unaliased(definition):
     """Every `Edit` that makes a new array where one is changed in place."""
-    return edits(definition, (in_place,))
+    return edits(definition, (in_place, too_early))
 
 
 def expression_of(text):
@@ -132,16 +208,16 @@ def is_slope(node):
     """Whether it looks like the derivative of an activation: 1 − y², 1 − y, (1 + y²)^…, a comparison, slope(y)."""
     text = written(node).replace(" ", "").replace("(", "").replace(")", "")
     return bool(re.search(r"(^|[*/])1(\.0?)?[-+][\w.\[\]\"']+(\*\*[\d.]+)*$", text) or isinstance(node, ast.Compare)
-                or re.search(r"slope|deriv|prime|^dsig|^dtanh|^drelu", text))
+                or re.search(r"slope|deriv|prime|^d_?(tanh|sig|logi|relu|leaky|elu|soft|act|phi)\w*\(", written(node)))
 
 
-def _in_slope(tree, node):
+def in_slope(tree, node):
     """Whether a node is part of a sum 1 ± ..., as derivatives of activations are."""
     return any(isinstance(n.op, ast.Add | ast.Sub) and isinstance(n.left, ast.Constant)
                and any(inner is node for inner in ast.walk(n)) for n in _nodes(tree, ast.BinOp))
 
 
-def _is_number(node):
+def is_number(node):
     """Whether an expression is a number whatever the gradient is: a constant, a length, a size."""
     names = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
     names |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
@@ -150,10 +226,9 @@ def _is_number(node):
 
 
 def _nodes(tree, *kinds):
-    for statement in tree.body:
-        for node in ast.walk(statement):
-            if isinstance(node, kinds):
-                yield node
+    if not hasattr(tree, "parts"):                              # noted once, like `places`
+        tree.parts = [node for statement in tree.body for node in ast.walk(statement)]
+    return (node for node in tree.parts if isinstance(node, kinds))
 
 
 def _bodies(tree):
@@ -192,12 +267,106 @@ def sums(tree):
         flipped, sign = (ast.Sub(), "−") if added else (ast.Add(), "+")
         yield ("sign", [(node, ast.BinOp(node.left, flipped, node.right))], 0.5,
                f"`{right}` has the wrong sign: {sign} belongs before it")
-        yield "surplus term", [(node, node.left)], 0.9, f"the term `{right}` should not be there"
+        if isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.MatMult):
+            turned = expression_of(f"{_transposed(node.right.left)} @ ({written(node.right.right)})")
+            yield ("sign", [(node, ast.BinOp(node.left, flipped, turned))], 1.2,
+                   f"`{right}` has the wrong sign, and `{written(node.right.left)}` should be transposed")
+        if not isinstance(node.left, ast.Constant):             # (of 1 - y only 1: the factor is gone, see `products`)
+            yield "surplus term", [(node, node.left)], 0.9, f"the term `{right}` should not be there"
         kept = node.right if added else ast.UnaryOp(ast.USub(), node.right)
         yield "surplus term", [(node, kept)], 0.95, f"the term `{left}` should not be there"
         if not added:
-            yield ("sign", [(node, ast.BinOp(node.right, node.op, node.left))], 0.6,
+            cost = 0.55 if isinstance(node.left, ast.Constant) else 0.4
+            yield ("sign", [(node, ast.BinOp(node.right, node.op, node.left))], cost,
                    f"`{written(node)}` has the wrong sign: the difference is the other way round")
+
+
+def brackets(tree):
+    """a · b + c for a · (b + c), and the other way round; also of quotients."""
+    outer, inner = (ast.Mult, ast.Div), (ast.Add, ast.Sub)
+    for node in _nodes(tree, ast.BinOp):
+        if isinstance(node.op, outer):
+            for side, factor in [("left", node.right)] + [("right", node.left)] * isinstance(node.op, ast.Mult):
+                total = getattr(node, side)
+                if isinstance(total, ast.BinOp) and isinstance(total.op, inner):
+                    times = lambda term: ast.BinOp(term, node.op, factor)
+                    for one, other, free in ((times(total.left), total.right, total.right),
+                                             (total.left, times(total.right), total.left)):
+                        yield ("surplus factor", [(node, ast.BinOp(one, total.op, other))], 0.9,
+                               f"the brackets end elsewhere: the factor {plain(written(factor))} should not reach "
+                               f"`{written(free)}`")
+        elif isinstance(node.op, inner):
+            for part, free in ((node.left, node.right), (node.right, node.left)):
+                if isinstance(part, ast.BinOp) and isinstance(part.op, outer):
+                    for kept, factor in [(part.left, part.right)] + [(part.right, part.left)] * isinstance(part.op, ast.Mult):
+                        total = ast.BinOp(kept, node.op, free) if part is node.left else ast.BinOp(free, node.op, kept)
+                        yield ("missing factor", [(node, ast.BinOp(total, part.op, factor))], 0.95,
+                               f"the factor {plain(written(factor))} belongs to `{written(free)}`, too")
+
+
+def complements(tree):
+    """1 − a for a factor a, and a for 1 − a."""
+    for node in _nodes(tree, ast.BinOp):
+        if isinstance(node.op, ast.Mult):
+            for side in (node.left, node.right):
+                if complement(side) and side.left.value == 1:
+                    new = side.right
+                elif isinstance(side, ast.Name | ast.Attribute | ast.Subscript):
+                    new = ast.BinOp(ast.Constant(1), ast.Sub(), side)
+                else:
+                    continue
+                yield "exchanged", [(side, new)], 0.75, f"`{written(side)}` stands where `{written(new)}` belongs"
+
+
+def slopes(tree):
+    """The derivative of tanh for that of the sigmoid, and the other way round; 1 − y² for (1 − y)² and for 1 − y."""
+    for node in _nodes(tree, ast.BinOp):
+        text, new = written(node), ""
+        if found := re.fullmatch(r"1(?:\.0)? - (.+?)(?: \*\* 2| \* \1)", text):
+            a = found[1]
+            new = f"{a} * (1 - {a})"
+            why = f"the slope of tanh, `{text}`, stands where that of the sigmoid, {plain(a)}(1 − {plain(a)}), belongs"
+        elif found := re.fullmatch(r"\(1(?:\.0)? - (.+)\) \*\* 2|1(?:\.0)? - ([^*]+)", text):
+            a = found[1] or found[2]
+            new, why = f"1 - {a} ** 2", f"`{text}` stands where the derivative of the activation, (1 − {plain(a)}²), belongs"
+        elif found := re.fullmatch(r"((?:.+) \* )?(.+) \* \(1(?:\.0)? - (.+)\)", text):
+            a = found[3]
+            if found[2] == a:
+                new = f"{found[1] or ''}(1 - {a} ** 2)"
+                why = (f"the slope of the sigmoid, {plain(a)}(1 − {plain(a)}), stands where that of tanh, 1 − {plain(a)}², "
+                       f"belongs, at `{text}`")
+        if new:
+            yield "derivative", [(node, expression_of(new))], 0.7, why
+        if isinstance(node.op, ast.Mult):
+            yield from _unfinished(node)
+
+
+def _unfinished(node):
+    """The other factor of the sigmoid's slope, for a product that has one; the derivative of softmax for the sigmoid's."""
+    slope = "of the slope of the sigmoid, {0}(1 − {0}), the {1} factor is missing"
+    if isinstance(node.right, ast.Name | ast.Attribute | ast.Subscript):
+        a = written(node.right)
+        new = ast.BinOp(node, ast.Mult(), expression_of(f"1 - {a}"))
+        yield "derivative", [(node, new)], 0.9, slope.format(plain(a), "second")
+    inner = node.left
+    if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult) and complement(inner.right) and (
+            written(inner.left) == written(inner.right.right)):
+        yield from _of_softmax(node, written(inner.left), node.right)
+    if complement(node.right):
+        a, left = written(node.right.right), node.left
+        new = ast.BinOp(ast.BinOp(left, ast.Mult(), node.right.right), ast.Mult(), node.right)
+        yield "derivative", [(node, new)], 0.9, slope.format(plain(a), "first")
+        sides = [left.left, left.right] if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Mult) else []
+        for d in [side for side in sides if a in map(written, sides) and written(side) != a]:
+            yield from _of_softmax(node, a, d)
+
+
+def _of_softmax(node, a, d):
+    """The derivative of softmax, along each axis, for a · (1 − a) · d."""
+    for axis in ("0", "-1", "1", "-2"):
+        new = expression_of(f"{a} * ({written(d)} - ({a} * {written(d)}).sum(axis={axis}, keepdims=True))")
+        yield ("missing term", [(node, new)], 1.0, f"`{written(node)}` would do for a sigmoid; each value of a softmax "
+               f"changes the others too, through the sum that it is divided by: − Σ {a} · {written(d)} is missing")
 
 
 def products(tree):
@@ -207,8 +376,9 @@ def products(tree):
         if over or isinstance(node.op, ast.Mult):
             for kept, dropped in [(node.left, node.right)] + [(node.right, node.left)] * (not over):
                 text, zero = plain(written(dropped)), isinstance(dropped, ast.Constant) and dropped.value == 0
-                kind = ("derivative" if is_slope(dropped) else "carry" if zero else "factor" if over or _is_number(dropped)
-                        else "surplus factor")
+                literal = isinstance(dropped, ast.Constant) and not over
+                kind = ("derivative" if is_slope(dropped) else "carry" if zero else
+                        "factor" if over or is_number(dropped) and not literal else "surplus factor")
                 yield kind, [(node, kept)], 1.0, (
                     f"it is divided by {text}, which does not belong here" if over else
                     "the factor 0 lets nothing through" if zero else f"the factor {text} should not be there")
@@ -219,13 +389,18 @@ def products(tree):
             yield "factor", [(node, ast.BinOp(node.left, ast.Div(), right))], 1.7, f"`{written(right)}` divides here"
         elif isinstance(node.op, ast.FloorDiv):
             yield "factor", [(node, ast.BinOp(node.left, ast.Div(), right))], 0.5, "// rounds down to a whole number"
-        elif isinstance(node.op, ast.Pow) and isinstance(right, ast.Constant) and isinstance(right.value, int | float):
-            n = right.value
+        elif isinstance(node.op, ast.Pow) and (n := _power(right)) is not None:
             for power in dict.fromkeys([n - 1, n + 1, n / 2, n * 2, n - 0.5, n + 0.5]):
                 if power:
                     new = node.left if power == 1 else ast.BinOp(node.left, ast.Pow(), _number(power))
-                    kind = "derivative" if _in_slope(tree, node) else "factor"
-                    yield kind, [(node, new)], 1.1, f"the power {power:g} belongs here"
+                    cost = 0.8 if power == 1 and in_slope(tree, node) else 1.1
+                    yield "derivative", [(node, new)], cost, f"the power {power:g} belongs here"
+
+
+def _power(node):
+    """The number in an exponent; None, if it is something else."""
+    constant = isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+    return node.value if constant else _whole(node)
 
 
 def transposes(tree):
@@ -238,9 +413,33 @@ def transposes(tree):
                            f"`{written(side)}` should be transposed")
             turned = expression_of(f"({written(node.right)}) @ ({written(node.left)})")
             yield "transposed", [(node, turned)], 0.7, "the factors of the matrix product stand the other way round"
+            turned = expression_of(f"{_transposed(node.right)} @ {_transposed(node.left)}")
+            yield "transposed", [(node, turned)], 0.8, f"`{written(node)}` should be transposed"
+    for node in _nodes(tree, ast.Call):
+        sides = [node.func.value] if _called(node) == "dot" and isinstance(node.func, ast.Attribute) else []
+        for side in [*node.args, *sides]:
+            if isinstance(side, ast.Name | ast.Subscript | ast.Attribute) and getattr(side, "attr", "") != "T":
+                yield ("transposed", [(side, ast.Attribute(side, "T", READING))], 0.9,
+                       f"`{written(side)}` should be transposed")
+        letters = node.args[0].value if _called(node) == "einsum" and isinstance(node.args[0], ast.Constant) else ""
+        for term in re.finditer(r"[a-zA-Z]{2,}", letters):      # "ij,jb->ib": two letters of one of its parts exchanged
+            for k in range(term.start(), term.end() - 1):
+                turned = letters[:k] + letters[k + 1] + letters[k] + letters[k + 2:]
+                operand = node.args[1 + letters[:k].count(",")] if "->" not in letters[:k] else None
+                weights = operand is not None and re.match(r"p\[|self\.|params", written(operand))
+                kind = "axis" if len(term[0]) > 2 and not weights else "transposed"
+                yield (kind, [(node.args[0], ast.Constant(turned))], 0.6, f'"{turned}" belongs here: the axes that are '
+                       "multiplied stand in another order")
     for node in _nodes(tree, ast.Attribute):
         if node.attr == "T" and isinstance(node.ctx, ast.Load):
             yield "transposed", [(node, node.value)], 0.5, f"`{written(node.value)}` should not be transposed"
+
+
+def _transposed(node):
+    """The transpose of an expression, as text."""
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        return written(node.value)
+    return f"{written(node)}.T" if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else f"({written(node)}).T"
 
 
 def minuses(tree):
@@ -248,7 +447,9 @@ def minuses(tree):
     cuts = {id(n) for s in _nodes(tree, ast.Subscript) for n in ast.walk(s.slice)}
     for node in _nodes(tree, ast.UnaryOp):
         if isinstance(node.op, ast.USub) and id(node) not in cuts:
-            yield "sign", [(node, node.operand)], 0.5, f"`{written(node)}` has the wrong sign: the minus does not belong here"
+            yield "sign", [(node, node.operand)], 0.35, f"`{written(node)}` has the wrong sign: the minus does not belong here"
+    for argument in [a for call in _nodes(tree, ast.Call) for a in call.args if isinstance(a, ast.Name)]:
+        yield "sign", [(argument, ast.UnaryOp(ast.USub(), argument))], 0.6, f"`{argument.id}` has the wrong sign"
     for node in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return):
         for value in _elements(node.value):
             if isinstance(value, ast.BinOp | ast.Call) and not isinstance(getattr(value, "op", None), ast.Add | ast.Sub):
@@ -261,67 +462,165 @@ def _elements(node):
     return [node] if node else []
 
 
-def constants(tree):
-    """Other numbers in a constant's place, where it is no index, no axis and no power."""
+def numbers(tree, known=()):
+    """Other numbers in a number's place, if it is no index, no axis and no power. `known`: the module's names of some."""
     other = {id(n) for s in _nodes(tree, ast.Subscript) for n in ast.walk(s.slice)}
     other |= {id(b.right) for b in _nodes(tree, ast.BinOp) if isinstance(b.op, ast.Pow)}
     for call in _nodes(tree, ast.Call):
         given = [*call.args, *(k.value for k in call.keywords)] if _called(call) in AXIS_TAKING else [
             k.value for k in call.keywords if k.arg in ("axis", "keepdims")]
         other |= {id(n) for a in given for n in ast.walk(a)}
-    for node in _nodes(tree, ast.Constant):
-        value = node.value
-        if isinstance(value, bool) or not isinstance(value, int | float) or id(node) in other or not value:
+    counts = [written(n) for n in _nodes(tree, ast.Call, ast.Attribute, ast.Subscript) if COUNT.fullmatch(written(n))]
+    counts += [written(a.targets[0]) for a in _nodes(tree, ast.Assign) if COUNT.fullmatch(written(a.value))]
+    names = list(dict.fromkeys([*known, *counts]))
+    for node in _nodes(tree, ast.Constant, ast.Name, ast.Call, ast.Attribute, ast.Subscript):
+        value, text = getattr(node, "value", None) if isinstance(node, ast.Constant) else None, written(node)
+        number = isinstance(value, int | float) and not isinstance(value, bool) and value
+        if id(node) in other or not number and (text not in names or isinstance(getattr(node, "ctx", READING), ast.Store)):
             continue
-        for n in dict.fromkeys([-value, 2 * value, value / 2, 1 - value, 1 / value, value + 1, value - 1]):
+        for n in dict.fromkeys([-value, 2 * value, value / 2, 1 - value, 1 / value, value + 1, value - 1] if number else []):
             if n not in (value, 0):
-                kind = "sign" if n == -value and value != 1 else "derivative" if _in_slope(tree, node) else "factor"
+                kind = "sign" if n == -value and value != 1 else "derivative" if in_slope(tree, node) else "factor"
                 yield kind, [(node, _number(n))], 1.5 - 0.4 * (n == -value), f"{n:g} belongs here instead of {value:g}"
+        for name in names if not isinstance(value, int) else ():
+            if name != text:
+                yield "factor", [(node, expression_of(name))], 0.9, f"the number {name} belongs here instead of {text}"
 
 
+COUNT = re.compile(r"{0}(?: \* {0})*".format(r"(?:len\([^()]*\)|[\w.]+\.shape\[-?\d\]|[\w.]+\.size)"))
 AXIS_TAKING = ("reshape", "transpose", "sum", "mean", "split")
 
 
 # ---- statements -----------------------------------------------------------------------------------------------------
 
 def statements(tree):
-    """+= for =, −= for +=, another order, without one of them."""
+    """+= for =, −= for +=, without one of them."""
     assigned = set()
     for body in _bodies(tree):
-        for node, following in zip(body, [*body[1:], None]):
+        for node in body:
             if isinstance(node, ast.Assign) and len(node.targets) == 1:
-                yield from _added(node, assigned)
+                yield from _added(node.targets[0], node.value, node, assigned)
+                if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
+                    for target, value in zip(node.targets[0].elts, node.value.elts):
+                        yield from _added(target, value, value, assigned)
                 assigned |= {n.id for n in ast.walk(node.targets[0]) if isinstance(n, ast.Name)}
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and (out := out_of(node.value)):
+                new = ast.AugAssign(expression_of(written(out)), ast.Add(), _without_out(node.value))
+                yield ("overwritten", [(node, new)], 0.4, f"out= throws away what `{written(out)}` already holds; "
+                       "every step and every path adds its share")
             if isinstance(node, ast.AugAssign):
                 if isinstance(node.op, ast.Add | ast.Sub):
                     other, sign = (ast.Sub(), "−=") if isinstance(node.op, ast.Add) else (ast.Add(), "+=")
-                    yield ("sign", [(node, ast.AugAssign(node.target, other, node.value))], 0.5,
+                    yield ("sign", [(node, ast.AugAssign(node.target, other, node.value))], 0.6 - 0.2 * (sign == "+="),
                            f"`{written(node.value)}` has the wrong sign: {sign} belongs here")
+                else:
+                    other, words = (ast.Div(), "multiplies") if isinstance(node.op, ast.Mult) else (ast.Mult(), "divides")
+                    yield ("surplus factor", [(node, ast.AugAssign(node.target, other, node.value))], 1.1,
+                           f"`{written(node.value)}` {words} here")
                 kind = "surplus term" if isinstance(node.op, ast.Add | ast.Sub) else "surplus factor"
                 yield kind, [(node, ast.Pass())], 1.0, "the line does not belong here"
-            plain_lines = ast.AugAssign | ast.Assign | ast.Expr
-            if isinstance(node, plain_lines) and isinstance(following, plain_lines) and (
-                    _changes(node) & _reads(following) or _changes(following) & _reads(node)):
-                product = any(isinstance(getattr(s, "op", None), ast.Mult) for s in (node, following))
-                yield ("surplus factor" if product else "missing term", [(node, following), (following, node)], 1.2,
-                       f"line {following.lineno} belongs before line {node.lineno}")
 
 
-def _added(node, assigned):
-    """+= for =, where the target may hold something already."""
-    target = node.targets[0]
-    if isinstance(target, ast.Subscript):
+def _kind_of_order(first, second):
+    """What it is that a line stands before another: a mask or a factor comes too late, or acts on too much."""
+    if any(isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Subscript) and isinstance(s.value, ast.Constant)
+           for s in (first, second)):
+        return "derivative"
+    if not _changes(first) & _changes(second):                  # one of them only reads what the other changes
+        return "order"
+    multiplies = [isinstance(getattr(s, "op", None), ast.Mult | ast.Div) for s in (first, second)]
+    if multiplies[1] and isinstance(getattr(first, "op", None), ast.Add | ast.Sub):
+        return "surplus factor"
+    return "missing factor" if any(multiplies) else "missing term"
+
+
+def order_of_lines(tree):
+    """A line put behind others; two names that are assigned exchanged; a line put behind a loop, or into one."""
+    plain_lines = ast.AugAssign | ast.Assign | ast.Expr
+    for body in _bodies(tree):
+        for i, k in combinations(range(len(body)), 2):
+            one, other, between = body[i], body[k], body[i:k + 1]
+            if k - i < 4 and all(isinstance(s, plain_lines) for s in between):
+                if any(_depend(one, s) for s in between[1:]):
+                    yield (_kind_of_order(one, other), [(one, []), (other, [other, one])], 1.2 + 0.05 * (k - i - 1),
+                           f"line {other.lineno} belongs before line {one.lineno}" if k - i == 1 else
+                           f"line {one.lineno} belongs behind line {other.lineno}")
+                if k - i > 1 and any(_depend(other, s) for s in between[:-1]):
+                    yield (_kind_of_order(one, other), [(other, []), (one, [other, one])], 1.25,
+                           f"line {other.lineno} belongs before line {one.lineno}")
+        named = [s for s in body if isinstance(s, ast.Assign) and len(s.targets) == 1 and isinstance(s.targets[0], ast.Name)]
+        for one, other in combinations(named, 2):
+            pair = one.targets[0], other.targets[0]
+            if pair[0].id != pair[1].id and other.lineno - one.lineno < 4:
+                yield ("exchanged", [(pair[0], ast.Name(pair[1].id, BINDING)), (pair[1], ast.Name(pair[0].id, BINDING))], 0.8,
+                       f"`{pair[0].id}` and `{pair[1].id}` stand in each other's place")
+        for loop, following in zip(body, [*body[1:], None]):
+            if isinstance(loop, ast.For) and len(loop.body) > 1:
+                last = loop.body[-1]
+                yield ("surplus term", [(last, []), (loop, [loop, last])], 1.1,
+                       f"the line belongs behind the loop of line {loop.lineno}, not in it")
+                if isinstance(following, ast.Assign | ast.AugAssign):
+                    yield ("missing term", [(following, []), (last, [last, following])], 1.1,
+                           f"the line belongs in the loop of line {loop.lineno}, not behind it")
+
+
+def turns(tree):
+    """A loop the other way round; lines of it at one turn only; a function made in it that keeps its turn's value."""
+    for loop in _nodes(tree, ast.For):
+        way, text, names = loop.iter, written(loop.iter), [n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)]
+        counts, backwards = text.startswith(("range(", "reversed(range(")), text.startswith("reversed(")
+        turned = text[9:-1] if backwards else f"reversed({text})" if counts else f"reversed(list({text}))"
+        yield ("order", [(way, expression_of(turned))], 0.7,
+               "the loop goes the other way round" + ": the way back begins with what came last" * (not backwards))
+        once = text[9:-1] if backwards else text
+        ends = f"list({once})[0]", f"list({once})[-1]"
+        if counts and "," not in once:
+            ends = "0", f"{once[6:-1]} - 1"
+        for i, k in combinations(range(len(loop.body) + 1), 2):
+            lines = loop.body[i:k]
+            if k - i < 4 and all(isinstance(s, ast.AugAssign) for s in lines) and len(names) == 1:
+                for end, words in zip(ends, ("first", "last")):
+                    new = ast.If(expression_of(f"{names[0]} == {end}"), lines, [])
+                    yield ("surplus term", [(lines[0], new), *((s, []) for s in lines[1:])], 1.1,
+                           f"this belongs to the {words} `{names[0]}` alone")
+        for inner in [n for s in loop.body for n in ast.walk(s) if isinstance(n, ast.FunctionDef)]:
+            for name in {*names} & _reads(inner) - {a.arg for a in inner.args.args}:
+                given = copy.copy(inner.args)
+                given.args, given.defaults = [*given.args, ast.arg(name)], [*given.defaults, ast.Name(name, READING)]
+                new = ast.FunctionDef(inner.name, given, inner.body, inner.decorator_list, inner.returns)
+                yield ("exchanged", [(inner, new)], 0.6, f"a function that is made in a loop looks `{name}` up when it is "
+                       f"called, and then it is the last one; `{name}={name}` keeps the one of its own turn")
+        inside = way.args[0] if backwards else way
+        bounds = inside.args if isinstance(inside, ast.Call) and _called(inside) == "range" else []
+        if len(bounds) == 2 and _whole(bounds[0]) == 1:
+            yield "missing term", [(bounds[0], _number(0))], 1.0, "a turn of the loop is left out"
+        if len(bounds) == 1 and isinstance(bounds[0], ast.BinOp) and isinstance(bounds[0].op, ast.Sub):
+            yield "missing term", [(bounds[0], bounds[0].left)], 1.0, "a turn of the loop is left out"
+    for node in _nodes(tree, ast.If):
+        if not node.orelse:
+            yield "missing term", [(node, node.body)], 1.1, "this belongs to every turn, not only to some"
+
+
+def _added(target, value, node, assigned):
+    """+= for =, where the target may hold something already. `node`: the statement, or its value, that is to be changed."""
+    if isinstance(target, ast.Subscript) and isinstance(node, ast.stmt):
         place = ast.Subscript(target.value, target.slice, BINDING)
         if written(target.slice) in ("...", ":"):               # grads["W"][...] = is grads["W"] +=
             inner = target.value
             place = ast.Subscript(inner.value, inner.slice, BINDING) if isinstance(inner, ast.Subscript) else place
-        new = ast.AugAssign(place, ast.Add(), node.value)
+        new = ast.AugAssign(place, ast.Add(), value)
     elif isinstance(target, ast.Name) and target.id in assigned:
-        new = ast.Assign([target], ast.BinOp(ast.Name(target.id, READING), ast.Add(), node.value))  # (a new array)
+        total = ast.BinOp(ast.Name(target.id, READING), ast.Add(), value)
+        new = ast.Assign([target], total) if isinstance(node, ast.stmt) else total          # (a new array)
     else:
         return
     yield ("overwritten", [(node, new)], 0.3,
            f"= throws away what `{written(target)}` already holds; every step and every path adds its share")
+
+
+def _depend(one, other):
+    """Whether the order of two statements matters."""
+    return bool(_changes(one) & _reads(other) or _changes(other) & _reads(one))
 
 
 def _changes(statement):
@@ -344,21 +643,45 @@ def in_place(tree):
                 value = ast.BinOp(ast.Name(target.id, READING), node.op, node.value)
                 yield kind, [(node, ast.Assign([target], value))], 0.1
             elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
-                name = target.value.id
+                name, entry = target.value.id, written(target)
                 yield kind, [(node, [*ast.parse(f"{name} = {name}.copy()").body, node])], 0.2
+                if isinstance(node, ast.AugAssign):             # an array in a dict
+                    new = ast.parse(f"{name} = dict({name})\n{entry} = {entry}").body
+                    new[1].value = ast.BinOp(new[1].value, node.op, node.value)
+                    yield kind, [(node, new)], 0.3
             elif isinstance(target, ast.Name) and isinstance(node.value, ast.Name | ast.Subscript | ast.Attribute):
                 yield kind, [(node, ast.Assign(node.targets, expression_of(f"({written(node.value)}).copy()")))], 0.25
             elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-                for keyword in node.value.keywords:
-                    if keyword.arg == "out" and isinstance(keyword.value, ast.Name):
-                        yield kind, [(node, ast.Assign([ast.Name(keyword.value.id, BINDING)], _without_out(node.value)))], 0.1
+                out = out_of(node.value)
+                if isinstance(out, ast.Name):
+                    yield kind, [(node, ast.Assign([ast.Name(out.id, BINDING)], _without_out(node.value)))], 0.1
     for node in _nodes(tree, ast.Call):
-        if any(k.arg == "out" for k in node.keywords):
+        if out_of(node):
             yield kind, [(node, _without_out(node))], 0.15
 
 
+def too_early(tree):
+    """x op= a, of which only the next line, or one of its reads, should know: it reads x op a, and x stays what it was."""
+    for body in _bodies(tree):
+        for node, following in zip(body, body[1:]):
+            if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+                value = ast.BinOp(ast.Name(node.target.id, READING), node.op, node.value)
+                reads = [n for n in ast.walk(following) if isinstance(n, ast.Name) and n.id == node.target.id
+                         and isinstance(n.ctx, ast.Load)]
+                for chosen in [reads, *([n] for n in reads if len(reads) > 1)]:
+                    if chosen:
+                        yield "changes its input", [(node, ast.Pass()), *((n, value) for n in chosen)], 0.2
+
+
+def out_of(call):
+    """What a ufunc writes to: out=a, or the third of its arguments; None if to a new array."""
+    third = call.args[2] if len(call.args) == 3 and _called(call) in ("multiply", "add", "subtract", "divide") else None
+    return next((k.value for k in call.keywords if k.arg == "out"), third)
+
+
 def _without_out(call):
-    return ast.Call(call.func, call.args, [k for k in call.keywords if k.arg != "out"])
+    """The same call, to a new array."""
+    return ast.Call(call.func, [a for a in call.args if a is not out_of(call)], [k for k in call.keywords if k.arg != "out"])
 
 
 # ---- order, axes, places --------------------------------------------------------------------------------------------
@@ -366,6 +689,8 @@ def _without_out(call):
 def orders(tree):
     """Two of several targets, elements or arguments exchanged."""
     in_pairs = {id(target) for a in _nodes(tree, ast.Assign) if isinstance(a.value, ast.Tuple) for target in a.targets}
+    of_calls = {id(target) for a in _nodes(tree, ast.Assign) if isinstance(getattr(a.value, "func", None), ast.Name)
+                for target in a.targets}
     for node in _nodes(tree, ast.Tuple, ast.List, ast.Call):
         call = isinstance(node, ast.Call)
         elements = node.args if call else node.elts
@@ -378,8 +703,11 @@ def orders(tree):
             new[i], new[k] = new[k], new[i]
             unpacked = not call and isinstance(node.ctx, ast.Store) and id(node) not in in_pairs
             yield ("exchanged", [(node, ast.Call(node.func, new, node.keywords) if call else type(node)(new, node.ctx))],
-                   0.8 if call else 0.45 if unpacked else 0.7,
+                   0.8 if call else 0.45 if unpacked and id(node) not in of_calls else 0.7 + 0.05 * unpacked,
                    f"`{written(elements[i])}` and `{written(elements[k])}` stand in each other's place")
+        for order in permutations(elements) if not call and len(elements) in (3, 4) else ():
+            if sum(a is not b for a, b in zip(order, elements)) > 2:
+                yield "order", [(node, type(node)(list(order), node.ctx))], 0.9, "the parts stand in another order"
 
 
 def axes(tree):
@@ -425,10 +753,14 @@ AXES = ("0", "1", "2", "-1", "(0, 2)", "(0, 1)", "(1, 2)")
 
 def places(tree):
     """Another slice, another index, no slice."""
-    pairs = {}                                                  # a[:n] and a[n:]
+    pairs, functions = {}, {id(call.func) for call in _nodes(tree, ast.Call)}   # a[:n] and a[n:]
     for node in _nodes(tree, ast.Subscript):
         if isinstance(node.ctx, ast.Load) and any(isinstance(n, ast.Slice) for n in ast.walk(node.slice)):
             yield "shifted", [(node, node.value)], 0.7, f"`[{written(node.slice)}]` does not belong here"
+        for axis, cut in enumerate(node.slice.elts) if isinstance(node.slice, ast.Tuple) else ():
+            if isinstance(cut, ast.Slice) and not isinstance(node.value, ast.Name) and written(cut) in (":1", "0:1", "-1:"):
+                total = expression_of(f"({written(node.value)}).sum(axis={axis}, keepdims=True)")
+                yield "axis", [(node, total)], 0.8, "one of them is taken for the sum of all"
         for cut in node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]:
             if isinstance(cut, ast.Slice) and not cut.step:
                 for new, cost, kind in _other_cuts(cut):
@@ -437,8 +769,13 @@ def places(tree):
         if whole and (whole.lower is None) != (whole.upper is None):
             pairs.setdefault((written(node.value), written(node.slice.lower or node.slice.upper)), []).append(node)
         if _whole(node.slice) is not None:
-            for n in (_whole(node.slice) - 1, _whole(node.slice) + 1, _whole(node.slice) + 2):
-                yield "exchanged", [(node.slice, expression_of(str(n)))], 0.8, f"[{n}] belongs here"
+            kind = "derivative" if id(node) in functions else "exchanged"       # (one of a table of functions)
+            for n in (_whole(node.slice) + 1, _whole(node.slice) - 1, _whole(node.slice) + 2):
+                yield (kind, [(node.slice, expression_of(str(n)))], 0.8 + 0.1 * (n < 0),
+                       f"[{n}] belongs here instead of [{written(node.slice)}]")
+            if isinstance(node.ctx, ast.Load) and not isinstance(node.value, ast.Name | ast.Attribute | ast.Subscript):
+                total = expression_of(f"({written(node.value)}).sum(axis=0)")
+                yield "axis", [(node, total)], 0.9, "one of them is taken for the sum of all"
     for (array, bound), nodes in pairs.items():
         for edge in (bound, f"-({bound})", f"{array}.shape[0] - ({bound})") if len(nodes) == 2 else ():
             for turned in (False, True):
@@ -451,7 +788,11 @@ def places(tree):
 
 def _other_cuts(cut):
     """(slice, cost, kind): other parts of the same array, and parts of other lengths."""
-    part = lambda low, high: ast.Slice(low and expression_of(low), high and expression_of(high))
+    part = lambda *ends: ast.Slice(*(expression_of(end) if end else None for end in ends))
+    for by in (1, -1) if cut.lower or cut.upper else ():
+        ends = _moved(cut.lower, by, True), _moved(cut.upper, by, False)
+        if None not in ends:
+            yield part(*ends), 1.0, "shifted"
     if cut.lower and cut.upper:
         low, high = written(cut.lower), written(cut.upper)
         bounds = [(high, f"2 * ({high}) - ({low})"), (f"2 * ({low}) - ({high})", low)]
@@ -468,12 +809,22 @@ def _other_cuts(cut):
             yield part(*((edge, None) if cut.lower else (None, edge))), 1.0, "shifted"
 
 
+def _moved(bound, by, lower):
+    """A bound of a slice, as text, one further or one back; "" for an open end, None if there is none."""
+    if bound is None or _whole(bound) is not None:
+        n = (_whole(bound) if bound else 0) + by
+        return None if bound and _whole(bound) * n < 0 or not bound and n == (1 if not lower else -1) else str(n) if n else ""
+    steps = isinstance(bound, ast.BinOp) and isinstance(bound.op, ast.Add | ast.Sub) and _whole(bound.right)
+    n = by + (steps * (1 if isinstance(bound.op, ast.Add) else -1) if steps else 0)
+    return written(bound.left if steps else bound) + (f" {'+' if n > 0 else '-'} {abs(n)}" if n else "")
+
+
 # ---- calls and names ------------------------------------------------------------------------------------------------
 
 CALLS = {                       # what it is to call a function that does not belong there
     **dict.fromkeys(("clip", "minimum", "maximum", "where", "sign", "round"), "not linear"),
     **dict.fromkeys(("astype", "float32", "float16"), "precision"),
-    **dict.fromkeys(("reversed", "flip", "roll"), "shifted"),
+    **dict.fromkeys(("flip", "roll"), "shifted"),
 }
 NEEDED = ("sum", "mean", "copy", "get", "items", "step_backward", "weight_gradients", "zip", "len", "range", "enumerate",
           "empty", "zeros", "zeros_like", "empty_like")
@@ -484,12 +835,12 @@ def calls(tree):
     for node in _nodes(tree, ast.Call):
         name, method = _called(node), isinstance(node.func, ast.Attribute)
         method = method and not (isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "numpy"))
-        kind = CALLS.get(name, "derivative" if is_slope(node) or _in_slope(tree, node) else "surplus factor")
+        kind = CALLS.get(name, "derivative" if is_slope(node) or in_slope(tree, node) else "exchanged")
         kept = [] if name in NEEDED else [node.func.value] if method else (
             node.args[1:3] if name == "where" else node.args[:2] if name in ("minimum", "maximum") else node.args[:1])
         for argument in kept:
             if not isinstance(argument, ast.Starred | ast.Constant):
-                yield kind, [(node, argument)], 1.0, f"{name} does not belong here"
+                yield kind, [(node, argument)], 0.5 if name == "abs" else 1.0, f"{name} does not belong here"
         if name in ("concatenate", "roll", "append", "pad", "vstack", "hstack", "stack"):
             parts = [n for a in node.args for n in ast.walk(a) if isinstance(n, ast.Name | ast.Attribute)
                      or isinstance(n, ast.Subscript) and not isinstance(n.slice, ast.Slice)]
@@ -503,6 +854,9 @@ def calls(tree):
         if turned:
             new = ast.Compare(node.left, [turned()], node.comparators)
             yield "derivative", [(node, new)], 0.6, "the comparison is turned round"
+            or_equal = {ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Lt: ast.LtE, ast.LtE: ast.Lt}[type(node.ops[0])]
+            yield ("derivative", [(node, ast.Compare(node.left, [or_equal()], node.comparators))], 0.5,
+                   "what is equal belongs to the other side")
 
 
 def compared(tree):
@@ -516,40 +870,78 @@ def compared(tree):
                     yield "derivative", [(node, ast.Name(name, READING))], 0.9, f"what `{name}` is decides, not `{node.id}`"
 
 
-def anywhere(tree):
-    """Any name of the function in any other's place."""
-    stored = dict.fromkeys(n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store))
-    known = [*(a.arg for a in tree.args.args if a.arg != "self"), *stored]
-    functions = {id(c.func) for c in _nodes(tree, ast.Call)}
-    for node in _nodes(tree, ast.Name):
-        if isinstance(node.ctx, ast.Load) and node.id in known and id(node) not in functions:
-            for name in known:
-                if name != node.id:
-                    yield "exchanged", [(node, ast.Name(name, READING))], 1.4, f"`{node.id}` stands where `{name}` belongs"
+def arguments(tree):
+    """What another call of the same function is given in the same place, or what nobody reads."""
+    given, read = {}, {n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Load)}
+    idle = {n.id for n in _nodes(tree, ast.Name)} - read - {"_"}
+    for call in _nodes(tree, ast.Call):
+        for place, argument in enumerate(call.args):
+            given.setdefault((written(call.func), place), []).append(argument)
+    for many in given.values():
+        names = {n.id for n in many if isinstance(n, ast.Name)} | idle
+        for node in many:
+            for name in sorted(names - {node.id}) if isinstance(node, ast.Name) else ():
+                yield "exchanged", [(node, ast.Name(name, READING))], 1.3, f"`{node.id}` stands where `{name}` belongs"
 
 
-def by_definition(kind, wrong, right, definitions):
-    """The kind of mistake that one name in another's place is: a missing factor or term, if one is made from the other."""
-    for made, of, product, total in ((right, wrong, "missing factor", "missing term"),
-                                     (wrong, right, "surplus factor", "surplus term")):
-        for node in [n for definition in definitions for n in _nodes(definition.tree, ast.Assign, ast.AugAssign)]:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if not any(written(t.value if isinstance(t, ast.Subscript) else t) == made for t in targets):
+def unread(tree):
+    """A line that adds what a name was given, where nobody reads that, to a name that others are added to."""
+    sums = dict.fromkeys(n.target.id for n in _nodes(tree, ast.AugAssign) if isinstance(n.target, ast.Name))
+    for body in _bodies(tree):
+        for node, following in zip(body, [body[1:] for body in [body[i:] for i in range(len(body))]]):
+            if not isinstance(node, ast.Assign):
                 continue
-            if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Mult | ast.Div) and made == wrong:
-                return product
-            if isinstance(node.value, ast.BinOp):
-                is_sum = isinstance(node.value.op, ast.Add | ast.Sub)
-                if of in _operands(node.value, is_sum):
-                    return total if is_sum else product
-    return kind
+            for name in [n.id for n in ast.walk(node.targets[0]) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]:
+                used = next((s for s in following if name in _reads(s)), None)
+                anew = isinstance(used, ast.Assign) and name in _changes(used) and name not in _reads(used.value)
+                for total in sums if used is None or anew else ():
+                    line = ast.parse(f"{total} += {name}").body[0]
+                    yield ("missing term", [(node, [node, line])], 0.9 + 0.3 * (total == name),
+                           f"nobody reads the `{name}` of this line: it belongs into `{total}`")
 
 
-def _operands(node, of_sum):
-    """The terms of a sum, or the factors of a product, as text."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub) == of_sum:
-        return _operands(node.left, of_sum) | _operands(node.right, of_sum)
-    return {written(node)}
+def scales(tree, known):
+    """A number of the module, or what is left of 1 without it, before a term; 2 or 1/2."""
+    counted = [written(a.targets[0]) for a in _nodes(tree, ast.Assign) if COUNT.fullmatch(written(a.value))]
+    forms = [*(form for name in known for form in (name, f"(1 - {name})")), *(f"(1 / {name})" for name in counted)]
+    for statement in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return):
+        for value in _elements(statement.value):
+            for term in _terms(value) if not isinstance(value, ast.Starred) else ():
+                for factor in [*forms, "2", "0.5"]:
+                    new = expression_of(f"{factor} * ({written(term)})")
+                    doubled = f"`{written(term)}` is twice what it should be"
+                    why = f"the factor {factor.replace('-', '−')} is missing at `{written(term)}`"
+                    why += ": halved" * (factor == "2")
+                    kind = "factor" if factor in ("2", "0.5") else "missing factor"
+                    yield kind, [(term, new)], 1.5 + 0.1 * (factor not in known), doubled if factor == "0.5" else why
 
 
-KINDS_OF_REPAIR = (statements, sums, minuses, products, transposes, orders, axes, places, calls, compared, constants)
+def _terms(node):
+    """The terms of a sum: nodes."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        return _terms(node.left) + _terms(node.right)
+    return [node]
+
+
+def swaps(tree):
+    """Two names of a statement exchanged, wherever they stand in it."""
+    for statement in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return, ast.Expr):
+        called = {id(c.func) for c in ast.walk(statement) if isinstance(c, ast.Call)}
+        inner = {id(part) for n in ast.walk(statement) if isinstance(n, ast.Attribute | ast.Subscript)
+                 for child in ast.iter_child_nodes(n) for part in ast.walk(child)}
+        read = {}
+        for node in ast.walk(statement.value or statement):
+            if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and id(node) not in called | inner:
+                read.setdefault(written(node), []).append(node)
+        for one, other in combinations(read, 2):
+            yield "exchanged", [*((node, expression_of(other)) for node in read[one]),
+                                *((node, expression_of(one)) for node in read[other])], 1.3, (
+                f"`{one}` and `{other}` stand in each other's place")
+
+
+def complement(node):
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant)
+
+
+KINDS_OF_REPAIR = (statements, sums, minuses, brackets, complements, products, slopes, transposes, orders, axes, places, calls,
+                   compared, numbers, order_of_lines, turns, unread)

@@ -80,13 +80,16 @@ class Report:
     @property
     def title(self):
         failed = [row.name for row in self.rows if not row.ok]
-        verdict = f"{len(failed)} of {len(self.rows)} WRONG: {', '.join(failed)}" if failed else f"all {len(self.rows)} ok"
+        reasons = [f"{len(failed)} of {len(self.rows)} WRONG: {', '.join(failed)}"] * bool(failed)
         if self.unsteady:
-            verdict += f"; another value when run again: {', '.join(self.unsteady)}"
+            reasons.append(f"another value when run again: {', '.join(self.unsteady)}")
         if self.nonlinear:
-            verdict += f"; not linear in the incoming gradient: {', '.join(self.nonlinear)}"
+            reasons.append(f"not linear in the incoming gradient: {', '.join(self.nonlinear)}")
         if self.lowered:
-            verdict += f"; noted in fewer digits: {', '.join(f'{name} ({dtype})' for name, dtype in self.lowered.items())}"
+            reasons.append(f"noted in fewer digits: {', '.join(f'{name} ({dtype})' for name, dtype in self.lowered.items())}")
+        verdict = "; ".join(reasons) or f"all {len(self.rows)} ok"
+        if reasons and not failed:                              # where the rows below say ok
+            verdict = f"FAILED, {verdict}; apart from that all {len(self.rows)} ok"
         excused = [row.name for row in self.rows if row.ok and row.relative_error > self.tolerance]
         more = f", more where rounding leaves no better: {', '.join(excused)}" if excused else ""
         return (f"{self.subject}: {verdict} ({self.method} differences, h = {self.step:g}, worst relative error "

@@ -10,6 +10,8 @@ import ast
 import inspect
 import textwrap
 import types
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import NamedTuple
 
 from ..cells.cell import CalledStep
@@ -31,7 +33,7 @@ class Definition(NamedTuple):
 
 
 class Code:
-    """Some functions, and all of their own that they call: methods of the class, functions of the same module.
+    """Some functions, and all of their own that they call: methods of the class, functions and classes of the same module.
 
     Args:
         entries: functions (or methods, as functions), written in Python.
@@ -47,7 +49,8 @@ class Code:
     def __init__(self, entries, owner=None):
         self.owner = owner
         self.ancestors = [kind for kind in owner.__mro__ if kind is not object] if owner else []
-        self.definitions, self._compiled = {}, {}
+        self.kinds = list(self.ancestors)                       # every class that is compiled again
+        self.definitions, self._compiled, self._own = {}, {}, {}
         for function in entries:
             self.definitions[function] = self._definition(function)
         waiting, seen = list(entries), set(entries)
@@ -89,13 +92,41 @@ class Code:
             new.__kwdefaults__, new.__qualname__ = function.__kwdefaults__, function.__qualname__
             made[function] = wrapped(new)
         kinds = self._classes(made)
-        for space in spaces.values():
-            for name, value in space.items():
-                if isinstance(value, types.FunctionType | type):
-                    space[name] = made.get(value, kinds.get(value, value))
+        for key, space in spaces.items():
+            if key not in self._own:                            # once, for a module has many names
+                self._own[key] = [name for name, v in space.items() if _exchanged(v, {**made, **kinds}) is not v]
+            space.update({name: _exchanged(space[name], {**made, **kinds}) for name in self._own[key]})
         for cell in cells:
             cell.cell_contents = made.get(cell.cell_contents, kinds.get(cell.cell_contents))
         return Built(made, kinds.get(self.owner), self.owner)
+
+    @contextmanager
+    def edited(self, *edits):
+        """A `Built` of everything with these edits (of `repairs.py`), while the context lasts.
+
+        It is always the same one, in which the changed functions get other code: so hundreds of edits can be tried. Raises
+        SyntaxError and the like, if an edit makes no sense.
+        """
+        built, kept = self._unchanged, {}                       # (compiled while nothing is changed)
+        with ExitStack() as contexts:
+            for edit in edits:
+                contexts.enter_context(edit.applied())
+            changed = {id(edit.definition): edit.definition for edit in edits}
+            codes = {d.function: self._code_of(d, d.again()) for d in changed.values()}
+            if any(code.co_freevars != function.__code__.co_freevars for function, code in codes.items()):
+                built, codes = self.built(lambda d: d.again() if id(d) in changed else d.tree), {}
+        try:
+            for function, code in codes.items():
+                kept[function] = built.functions[function].__code__
+                built.functions[function].__code__ = code
+            yield built
+        finally:
+            for function, code in kept.items():
+                built.functions[function].__code__ = code
+
+    @cached_property
+    def _unchanged(self):
+        return self.built()
 
     def reached_from(self, function):
         """The definitions of a function and of all that it calls of its own, the class's own before its ancestors'."""
@@ -113,10 +144,10 @@ class Code:
             value = cell.cell_contents
         except ValueError:                                      # nothing, yet
             return False
-        return isinstance(value, types.FunctionType | type) and (value in self.definitions or value in self.ancestors)
+        return isinstance(value, types.FunctionType | type) and (value in self.definitions or value in self.kinds)
 
     def _classes(self, made):
-        """class -> a copy of it that has the new methods, for the owner and its ancestors; each derives from its original."""
+        """class -> a copy of it that has the new methods; each derives from its original."""
         kinds = {}
 
         def member(value):
@@ -124,10 +155,10 @@ class Code:
                 return type(value)(made.get(value.__func__, value.__func__))
             return made.get(value, value) if isinstance(value, types.FunctionType) else value
 
-        for kind in reversed(self.ancestors):
+        for kind in reversed(self.kinds):
             members = {name: member(value) for name, value in vars(kind).items()
                        if name not in ("__dict__", "__weakref__", "__slots__")}
-            bases = [kinds.get(base, base) for base in kind.__bases__ if base is not object]
+            bases = [kinds[base] for base in kind.__bases__ if base in kinds]
             kinds[kind] = type(kind)(kind.__name__, (*bases, kind), members)
         return kinds
 
@@ -149,11 +180,15 @@ class Code:
                           ancestor)
 
     def _called_by(self, function):
-        """What a function calls that is its own; of a method, also what it is in ancestors."""
-        found = []
+        """What a function calls that is its own; of a method, also what it is in ancestors; of a class, all of it."""
+        found, module = [], function.__globals__.get("__name__")
         for name in sorted(_names(function.__code__)):
             found += [vars(kind)[name] for kind in self.ancestors if name in vars(kind)]
-            found.append(function.__globals__.get(name))
+            named = function.__globals__.get(name)
+            if isinstance(named, type) and named.__module__ == module:
+                self.kinds += [named] * (named not in self.kinds)
+                found += vars(named).values()
+            found += _functions_in(named)
         for cell in function.__closure__ or ():
             try:
                 found.append(cell.cell_contents)
@@ -162,14 +197,14 @@ class Code:
         found = [_plain(value) for value in found]
         own = [f for f in found if isinstance(f, types.FunctionType)]
         methods = {f for kind in self.ancestors for f in map(_plain, vars(kind).values()) if isinstance(f, types.FunctionType)}
-        return [f for f in own if f in methods or f.__module__ == function.__globals__.get("__name__")]
+        return [f for f in own if f in methods or f.__module__ == module]
 
     def _code_of(self, definition, tree):
         """The code object of a definition; compiled in a class of the same name, which private names and super() need."""
         if tree is definition.tree and definition.function in self._compiled:
             return self._compiled[definition.function]
         function = definition.function
-        kind = next((kind for kind in self.ancestors if function in map(_plain, vars(kind).values())), None)
+        kind = next((kind for kind in self.kinds if function in map(_plain, vars(kind).values())), None)
         around = [name for name in function.__code__.co_freevars if not kind or name != "__class__"]
         shell = f"class {kind.__name__}:\n        pass" if kind else "pass"
         module = ast.parse(f"def make({', '.join(around)}):\n    {shell}")
@@ -209,6 +244,26 @@ class Built:
 def _plain(value):
     """The function in a static or class method."""
     return value.__func__ if isinstance(value, staticmethod | classmethod) else value
+
+
+def _functions_in(value):
+    """A function itself, and those in a table of them, as {"tanh": (tanh, slope_of_tanh)}; else the value."""
+    if isinstance(value, dict | list | tuple) and len(value) < 50:
+        return [f for one in (value.values() if isinstance(value, dict) else value) for f in _functions_in(one)]
+    return [value]
+
+
+def _exchanged(value, by):
+    """A function or class that another stands in for; in a table, too."""
+    if isinstance(value, types.FunctionType | type):
+        return by.get(value, value)
+    if not isinstance(value, dict | list | tuple) or not any(
+            isinstance(f, types.FunctionType) and f in by for f in _functions_in(value)):
+        return value
+    if isinstance(value, dict):
+        return {key: _exchanged(one, by) for key, one in value.items()}
+    parts = [_exchanged(one, by) for one in value]
+    return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
 
 
 def _names(code):

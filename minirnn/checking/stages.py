@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import trace
 from ..cells.cell import Memo
 from ..function_cell import FunctionCell
 from ..layers import BatchNorm, Dropout, OneHot
@@ -28,16 +27,17 @@ class Probe:
 
     Attributes: `n_steps`, `batch`; `xs` (K, D, B); `olds`, `news`, `dnews`, `others`: per component of the state (K, H, B),
     where dnews and others are random gradients; `exact`, whether derivatives come from the complex step; `parameters`,
-    the blocks that are parameters; `slopes`, block -> (n, S, K, H, B), every component of every new state by every element.
+    the blocks that are parameters; `writes_memos`, whether `step_backward` changes what a step noted; `slopes`,
+    block -> (n, S, K, H, B), every component of every new state by every element.
     """
 
     def __init__(self, cell, rng):
-        self.cell = cell.astype("float64")
+        self.cell, self.writes_memos = cell.astype("float64"), False
         self.n_steps, self.batch = sizes_beside(cell)
         self.xs = rng.normal(size=(self.n_steps, cell.n_in, self.batch))
         states = [self.cell.random_state(rng, self.batch) for _ in range(self.n_steps)]
         self.olds = [np.stack(component) for component in zip(*states)]
-        self._order_columns()
+        self._order_steps_and_columns()
         self.dnews = [rng.normal(size=old.shape) for old in self.olds]
         self.others = [rng.normal(size=old.shape) for old in self.olds]
         self.n_rows = self.cell.input_terms(self.xs).shape[1]
@@ -49,14 +49,17 @@ class Probe:
         self.slopes = {block: self._derivatives(block) for block in self.arrays}
         self._right = {}
 
-    def _order_columns(self):
-        """Put those columns first in which most quantities have both signs: units are on in them, and off."""
-        x, old = self.xs[0], tuple(o[0] for o in self.olds)
-        new, memo = shadow(self.cell).step(self.cell.input_terms(x[None])[0], old)
-        signs = [a > 0 for a in (*new, *vars(memo).values()) if a.ndim == 2 and a.shape[1] == self.batch]
-        both = lambda b: sum(a[:, b].any() and not a[:, b].all() for a in signs)
-        order = sorted(range(self.batch), key=lambda b: -both(b))
-        self.xs, self.olds = self.xs[..., order].copy(), [old[..., order].copy() for old in self.olds]
+    def _order_steps_and_columns(self):
+        """Put that step and those columns first in which most quantities have both signs: units are on in them, and off."""
+        cell, mixed = shadow(self.cell), np.zeros((self.n_steps, self.batch))
+        for k, wx in enumerate(cell.input_terms(self.xs)):
+            new, memo = cell.step(wx, tuple(o[k] for o in self.olds))
+            signs = [a > 0 for a in (*new, *vars(memo).values()) if a.ndim == 2 and a.shape[1] == self.batch]
+            mixed[k] = sum(a.any(axis=0) & ~a.all(axis=0) for a in signs)
+        first = np.argmax(mixed.sum(axis=1))
+        steps, columns = np.roll(range(self.n_steps), -first), np.argsort(-mixed[first], kind="stable")
+        ordered = lambda array: array[steps][..., columns].copy()
+        self.xs, self.olds = ordered(self.xs), list(map(ordered, self.olds))
 
     def right(self, block, part=None):
         """The right gradient of a block, of all steps and columns or of a `Part` of them."""
@@ -122,31 +125,21 @@ class Probe:
         cell = self.cell
         if isinstance(cell, FunctionCell):
             cell.pending.flat[...] = 0
-        dwxs, dolds = [], []
+        dwxs, dolds, memos = [], [], []
         for k, wx in enumerate(cell.input_terms(self.xs)):
             alone, old = shadow(cell), tuple(old[k] for old in self.olds)
             new, memo = copies(alone.step(wx, old))
-            dwx, dold = alone.step_backward(*copies((tuple(d[k] for d in dnews), old, new, memo)))
+            dnew, given = tuple(d[k] for d in dnews), copies((memo,))[0]
+            dwx, dold = alone.step_backward(*copies((dnew, old, new)), given)
+            self.writes_memos |= not all(np.array_equal(a, vars(given)[name]) for name, a in vars(memo).items())
+            memos.append(given if self.writes_memos else memo)
             dwxs.append(dwx)
             dolds.append(dold)
         grads, dwxs = cell.params.like(), np.stack(dwxs)
-        dxs = cell.weight_gradients(dwxs, *copies((self.xs, tuple(self.olds), self.all_memos())), grads)
+        dxs = cell.weight_gradients(dwxs, *copies((self.xs, tuple(self.olds), joined_memos(memos))), grads)
         found = {("input", "x"): dxs, ("gates", ""): dwxs}
         found |= {("state", name): np.stack(dold) for name, dold in zip(cell.state_names, zip(*dolds))}
         return found | {("parameter", name): np.array(a) for name, a in grads.items()}
-
-    def activations(self, x, old):
-        """(text, array): the derivative of every function of one argument that a forward step applies, at its argument."""
-        if isinstance(self.cell, FunctionCell):
-            passes = [(self.cell.functions[0], None, lambda f: f(self.cell.params, x, old))]
-        else:
-            kind, wx = type(self.cell), self.cell.input_terms(x[None])[0]
-            passes = [(kind.step, kind, lambda f: f(self.cell, wx, old)),
-                      (kind.input_terms, kind, lambda f: f(self.cell, x[None]))]
-        return [found for one in passes for found in activations_in(*one)]
-
-    def all_memos(self):
-        return Memo(**{name: np.stack([vars(memo)[name] for memo in self.memos]) for name in vars(self.memos[0])})
 
     def gates(self):
         """Name -> rows of the pre-activations."""
@@ -201,25 +194,6 @@ class TwoSteps:
         return tuple(gradient(value, a, self.exact) for a in state)
 
 
-def activations_in(function, owner, call):
-    """(text, array): the derivative of every function of one argument that is applied while call(function) runs."""
-    try:
-        traced = trace.Traced(function, owner)
-    except (OSError, ValueError):                               # no source to look into
-        return []
-    found = []
-    with np.errstate(all="ignore"):
-        values = traced.record(lambda: call(traced.function))
-        for key, value in values.items():
-            expression = traced.expressions[key.expression]
-            argument = trace.Key(expression.argument, key.call, key.nth)
-            if argument in values and values[argument].shape == value.shape:
-                high, low = (traced.record(lambda: call(traced.function), {argument: values[argument] + h})[key]
-                             for h in (1e-6, -1e-6))
-                found.append((trace.plain(expression.text).replace("(", "′(", 1), (high - low) / 2e-6))
-    return found
-
-
 def shadow(cell):
     """The same cell, with the same arrays, but for what its methods will leave in it: that stays in the shadow."""
     other = object.__new__(type(cell))
@@ -228,7 +202,7 @@ def shadow(cell):
 
 
 def copies(values):
-    """Nested tuples of arrays, copied, so that a wrong method that changes its arguments changes nothing else."""
+    """Nested tuples of arrays, copied: a wrong method may change its arguments in place, and others read them."""
     if isinstance(values, np.ndarray):
         return values.copy()
     if isinstance(values, Memo):
@@ -237,6 +211,11 @@ def copies(values):
     if isinstance(values, dict):
         return {name: np.array(value) for name, value in values.items()}
     return tuple(map(copies, values))
+
+
+def joined_memos(memos):
+    """The memo of several steps."""
+    return Memo(**{name: np.stack([vars(memo)[name] for memo in memos]) for name in vars(memos[0])})
 
 
 class Stage:
@@ -288,6 +267,10 @@ class Stage:
         """For each call that `columns` makes: a list of `Known`."""
         return []
 
+    def given(self):
+        """What `call` could know, whether it reads it or not: a list of `Known`."""
+        return []
+
 
 def agrees(found, truth, tolerance, least=0.0):
     """Whether two arrays are the same, up to `tolerance` of the largest number in the second, or of `least`."""
@@ -301,7 +284,6 @@ class Known(NamedTuple):
     name: str
     value: np.ndarray
     degree: int                 # 1: a gradient, 0: none
-    is_slope: bool = False      # whether it is an activation's derivative
     code: str = ""              # how the method would write it; "" if it cannot
 
 
@@ -359,12 +341,14 @@ class OfCell(Stage):
         names, say = self.cell.state_names, self.say
         found = [Known("x", x, 0, code=say("x"))]
         found += [Known(n, a, 0, code=say("memo", n)) for n, a in vars(memo).items() if n != "_x"]
-        found += [Known(n, a, 0, code=say("p", n)) for n, a in self.cell.params.items() if a.shape == (self.cell.n_hidden, 1)]
+        found += [Known(n, a, 0, code=say("p", n)) for n, a in self.cell.params.items()]
         found += [Known(f"old {n}", a, 0, code=say("old", i)) for i, (n, a) in enumerate(zip(names, old))]
         found += [Known(f"{n}_new", a, 0, code=say("new", i)) for i, (n, a) in enumerate(zip(names, new))]
         dnew = self.incoming(k, b, 1, 0)
-        found += [Known(f"d{n}_new", a, 1, code=say("dnew", i)) for i, (n, a) in enumerate(zip(names, dnew))]
-        return found + [Known(text, a, 0, True) for text, a in self.probe.activations(x, old)]
+        return found + [Known(f"d{n}_new", a, 1, code=say("dnew", i)) for i, (n, a) in enumerate(zip(names, dnew))]
+
+    def given(self):
+        return self.known(0, slice(None)) if "dnew" in self.arguments else []
 
     arguments = ()              # what the method's arguments are, in their order
 
@@ -449,11 +433,18 @@ class WeightGradients(OfCell):
 
     def _run(self, function, part, scale, prefilled, other):
         grads, (k, b) = self.start(prefilled), part
-        each = [self.arrays(j, b)[3] for j in range(self.probe.n_steps)[k]]
-        memos = Memo(**{name: np.stack([vars(memo)[name] for memo in each]) for name in vars(each[0])})
+        each = [self.memo_after(j, b, scale, other) for j in range(self.probe.n_steps)[k]]
+        memos = joined_memos(each)
         olds, xs = tuple(o[k][..., b].copy() for o in self.probe.olds), self.probe.xs[k][..., b].copy()
         dxs = function(self.cell, scale * self.dwxs[k][..., b] + other * self.others[k][..., b], xs, olds, memos, grads)
         return {("input", "x"): dxs, **self.added(grads, prefilled)}
+
+    def memo_after(self, k, b, scale, other):
+        """The memo of a step, with what `step_backward` leaves in it."""
+        x, old, new, memo = self.arrays(k, b)
+        if self.probe.writes_memos:
+            self.cell.step_backward(self.incoming(k, b, scale, other), old, new, memo)
+        return memo
 
     def _truth(self, part):
         found = {("input", "x"): self.probe.right(("input", "x"), part)[part.steps][..., part.columns]}
@@ -472,6 +463,7 @@ class InitialState(OfCell):
     """`initial_state_backward`: what the gradient of the first state says about the parameters it was made of."""
 
     adds = True
+    arguments = ("self", "dstate", "grads")
     columns_of = [Part(columns=slice(0, 1))]
 
     def __init__(self, probe):
@@ -493,10 +485,8 @@ class InitialState(OfCell):
         return {("parameter", name): gradient(value, a, probe.exact) for name, a in probe.twin.params.items()}
 
     def named(self):
-        kind = type(self.cell)
         found = [Known(f"d{name}", d[:, :1], 1) for name, d in zip(self.cell.state_names, self.dstate)]
-        passed = activations_in(kind.initial_state, kind, lambda f: f(self.cell, 1))
-        return [found + [Known(text, a, 0, True) for text, a in passed]]
+        return [found + [Known(n, a, 0, code=self.say("p", n)) for n, a in self.cell.params.items()]]
 
 
 class OutputBackward(OfCell):
@@ -517,10 +507,7 @@ class OutputBackward(OfCell):
         return {("output", "h"): gradient(lambda: (self.douts * twin.output(hs)).sum(), hs, self.probe.exact)}
 
     def named(self):
-        kind = type(self.cell)
-        passed = activations_in(kind.output, kind, lambda f: f(self.cell, self.hs))
-        return [[Known("h", self.hs, 0), Known("outs", self.cell.output(self.hs), 0), Known("douts", self.douts, 1),
-                 *(Known(text, a, 0, True) for text, a in passed)]]
+        return [[Known("h", self.hs, 0), Known("outs", self.cell.output(self.hs), 0), Known("douts", self.douts, 1)]]
 
 
 def stages(probe):
@@ -528,15 +515,14 @@ def stages(probe):
     if isinstance(probe.cell, FunctionCell):
         return [OwnBackward(probe)]
     start = InitialState(probe)
-    return [StepBackward(probe), WeightGradients(probe), *([start] if any(map(np.any, start.truth.values())) else []),
-            OutputBackward(probe)]
+    is_learned = any(np.any(truth) for truth in start.truth.values())
+    return [StepBackward(probe), WeightGradients(probe), *[start] * is_learned, OutputBackward(probe)]
 
 
 def factors(probe):
     """A factor -> in words what it would be: a size of the probe that was multiplied or divided by, or a small number."""
-    counts = {"the number of columns": probe.batch, "the number of steps": probe.n_steps,
-              "the number of units": probe.cell.n_hidden, "the number of features": probe.cell.n_in,
-              "the columns of all the steps": probe.batch * probe.n_steps}
+    counts = {"the batch": probe.batch, "the number of steps": probe.n_steps, "the number of units": probe.cell.n_hidden,
+              "the number of features": probe.cell.n_in, "the batch times the number of steps": probe.batch * probe.n_steps}
     found = {2: "it is counted twice", 1 / 2: "it is halved"}
     for name, n in counts.items():
         found.setdefault(1 / n, f"it is divided by {name} ({n})")
@@ -596,8 +582,7 @@ class LossGradient(Stage):
     """The gradient that a loss returns: of a few steps and columns of what the model gave."""
 
     incomes = False
-
-    columns_of = [Part(slice(0, 1), slice(0, 2))]
+    columns_of = [EVERYTHING]
 
     def __init__(self, loss, outputs, targets):
         self._given = outputs[:LAYER_STEPS, :, :LAYER_BATCH], targets[:LAYER_STEPS, ..., :LAYER_BATCH]

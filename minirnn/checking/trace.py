@@ -1,6 +1,6 @@
 """Every value inside a function, by the expression that made it: how the gradient checker looks into a backward pass.
 
-`Traced` compiles a function's own source once more, with every expression e in it replaced by see(k, e). `see` notes the
+`Watched` compiles a function's own source once more, with every expression e in it replaced by see(k, e). `see` notes the
 value, or hands back another in its place. So one can ask of `dc_new * g * i * (1 - i)` what each of its parts was, and
 what would have come out if one of them had been different, without changing the function or knowing what it computes.
 """
@@ -19,22 +19,18 @@ SEE, KEEP, RECORDING = "__see__", "__keep__", "__recording__"
 class Expression(NamedTuple):
     """Where a value came from."""
 
-    function: str   # that it stands in
-    text: str       # as in the source
-    line: int       # in the file
-    statement: int  # the line on which its statement begins
-    size: int       # how many parts it has; a call counts as ten, for what is wrong inside is better told there
-    is_name: bool   # a name, an attribute or an entry: nothing is computed
-    argument: int   # of a call with a single argument: which expression that is; −1 for anything else
-    source: str     # the line, as it is written
-    ancestor: int   # how far up the class's ancestors it stands; 0 for its own methods
-    depth: int      # 0: computed, or all that is assigned; 1: a name that is handed on; 2: one that something is computed of
-    is_handed_on: bool  # returned, or an argument of a call
-    negated: bool   # whether a minus stands before it, or it is one
-    is_term: bool   # whether it is one of the terms of a sum
+    function: str           # that it stands in
     file: str               # that the function stands in
     place: tuple            # of its node: kind, first and last line and column
-    factor_of: int = -1     # the product that it is a factor of: which expression; −1 for none
+    text: str               # as in the source
+    line: int               # in the file
+    statement: int          # the line on which its statement begins
+    source: str             # the line, as it is written
+    size: int               # how many parts it has; a call counts as ten, for what is wrong inside is better told there
+    is_name: bool           # a name, an attribute or an entry: nothing is computed
+    depth: int              # 0: computed, or all that is assigned; 1: a name that is handed on; 2: one that is computed with
+    ancestor: int           # how far up the class's ancestors it stands; 0 for its own methods
+    whole: bool             # all that a statement assigns or returns, or one of several values of it
 
 
 class Assignment(NamedTuple):
@@ -54,20 +50,20 @@ def plain(text):
 
 
 class Key(NamedTuple):
-    """One value: of which expression (index in `Traced.expressions`), in which call, reached how often before in it."""
+    """One value: of which expression (index in `Watched.expressions`), in which call, reached how often before in it."""
 
     expression: int
     call: int
     nth: int
 
 
-class Traced:
+class Watched:
     """A function, and those of its own that it calls, whose inner values can be read and replaced.
 
     "Of its own" are the methods of the same class and its ancestors, and the functions of the same module. They are
     compiled anew in surroundings of their own (see `source.py`); neither the class nor the module is changed.
 
-        traced = Traced(LSTM.step, LSTM)
+        traced = Watched(LSTM.step, LSTM)
         values = traced.record(lambda: traced.function(cell, wx, old))
         for key, value in values.items():
             print(traced.expressions[key.expression].text, value)
@@ -97,8 +93,10 @@ class Traced:
         self._owner = owner
         given = {SEE: self._see, KEEP: self._keep, RECORDING: self._recording}
         code = code or Code([function], owner)
+        reached = set(map(id, code.reached_from(function)))
+        marked = lambda definition: self._marked(definition) if id(definition) in reached else definition.tree
         self._lines = [definition.lines for definition in code.definitions.values()]
-        self._built = code.built(self._marked, given, self._counted)
+        self._built = code.built(marked, given, self._counted)
         self._main = self._built.functions[function]
 
     def source_of(self, line):
@@ -133,8 +131,8 @@ class Traced:
             self._recording.clear()
 
     def _marked(self, definition):
-        tree = copy.deepcopy(definition.tree)
-        tree.body = _Marking(self, definition).generic_visit(ast.Module(tree.body, [])).body
+        tree = definition.again()
+        tree.body = _Marking(self, definition).generic_visit(ast.Module(copy.deepcopy(tree.body), [])).body
         return tree
 
     def _counted(self, function):
@@ -174,8 +172,8 @@ class _Marking(ast.NodeTransformer):
     def __init__(self, traced, definition):
         self.expressions, self.assignments = traced.expressions, traced.assignments
         self.function, self.lines, self.ancestor = definition.tree.name, definition.lines, definition.ancestor
-        self.file = definition.file
-        self.statement, self.assigned, self.handed, self.negated, self.terms = 0, set(), set(), set(), set()
+        self.file, self.statement, self.assigned = definition.file, 0, set()
+        self.handed, self.returned = set(), set()
 
     def visit(self, node):
         if isinstance(node, ast.stmt):
@@ -183,14 +181,10 @@ class _Marking(ast.NodeTransformer):
         if isinstance(node, (ast.Assign, ast.AugAssign)):
             self.assigned |= set(map(id, _elements(node.value)))
         if isinstance(node, ast.Return) and node.value:
-            self.handed |= set(map(id, _elements(node.value)))
+            self.returned |= set(map(id, _elements(node.value)))
+            self.handed |= self.returned
         if isinstance(node, ast.Call):
             self.handed |= set(map(id, node.args))
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            self.negated |= {id(node), id(node.operand)}
-        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
-            self.terms |= {id(node.left), id(node.right)}
-            self.negated |= {id(node.right)} if isinstance(node.op, ast.Sub) else set()
         return super().visit(node)
 
     def _source(self, line):
@@ -202,7 +196,8 @@ class _Marking(ast.NodeTransformer):
         text, size = ast.unparse(node), sum(10 if isinstance(n, ast.Call) else 1 for n in ast.walk(node))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             node.func.value = self.visit(node.func.value)       # a method: what it is called on is a value, too
-        is_name = isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
+        is_name = _is_name(node)
+        whole = id(node) in self.assigned or id(node) in self.returned
         depth = 0 if not is_name or id(node) in self.assigned else 1 if id(node) in self.handed else 2
         for part in parts:
             inner = getattr(node, part)
@@ -211,15 +206,8 @@ class _Marking(ast.NodeTransformer):
             for keyword in node.keywords:
                 if keyword.arg != "out":                        # which is written to, not read
                     keyword.value = self.visit(keyword.value)
-        single = isinstance(node, ast.Call) and len(node.args) == 1
-        argument = _number(node.args[0]) if single else -1
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-            for k in filter(lambda k: k >= 0, map(_number, (node.left, node.right))):
-                self.expressions[k] = self.expressions[k]._replace(factor_of=len(self.expressions))
-        self.expressions.append(Expression(self.function, text, node.lineno, self.statement, size, is_name, argument,
-                                           self._source(node.lineno), self.ancestor, depth,
-                                           *(id(node) in of for of in (self.handed, self.negated, self.terms)), self.file,
-                                           place))
+        self.expressions.append(Expression(self.function, self.file, place, text, node.lineno, self.statement,
+                                           self._source(node.lineno), size, is_name, depth, self.ancestor, whole))
         marked = ast.Call(ast.Name(SEE, ast.Load()), [ast.Constant(len(self.expressions) - 1), node], [])
         return ast.copy_location(marked, node)
 
@@ -238,11 +226,13 @@ class _Marking(ast.NodeTransformer):
     def visit_Attribute(self, node):
         if not isinstance(node.ctx, ast.Load):
             return node
-        computed = not isinstance(node.value, (ast.Name, ast.Attribute, ast.Subscript))
-        return self._mark(node, *["value"] * (computed or node.attr == "T"))
+        return self._mark(node, *["value"] * (not _is_name(node) or node.attr == "T"))
 
     def visit_Subscript(self, node):
-        return self._mark(node) if isinstance(node.ctx, ast.Load) else node
+        if not isinstance(node.ctx, ast.Load):
+            return node
+        cut = any(isinstance(n, ast.Slice) for n in ast.walk(node.slice))                # of an array, then
+        return self._mark(node, *["value"] * (cut or not _is_name(node)))
 
     def visit_Assign(self, node):
         node.value, line, first = self.visit(node.value), node.lineno, node.targets[0]
@@ -270,12 +260,13 @@ def place_of(node):
     return type(node).__name__, node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
+def _is_name(node):
+    """Whether a node is a name, or an attribute or an entry of one: nothing is computed."""
+    if isinstance(node, ast.Attribute | ast.Subscript):
+        return _is_name(node.value)
+    return isinstance(node, ast.Name)
+
+
 def _elements(node):
     """What a tuple holds, and the tuples in it; the node itself, if it is none."""
     return [inner for element in node.elts for inner in _elements(element)] if isinstance(node, ast.Tuple) else [node]
-
-
-def _number(node):
-    """Which expression a marked one is; −1 for anything else."""
-    marked = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == SEE
-    return node.args[0].value if marked else -1

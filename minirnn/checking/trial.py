@@ -6,13 +6,14 @@ give the same loss, and gradients whose products with those directions agree. It
 twice, and with incoming gradients of several sizes, so nothing passes that `gradcheck` would refuse.
 """
 
-from contextlib import ExitStack
+from contextlib import contextmanager
 
 import numpy as np
 
 from ..function_cell import FunctionCell
 from .problems import CellProblem
 from .source import Code
+from .stages import copies
 
 DIRECTIONS = 2
 ENTRIES = ("step", "step_backward", "weight_gradients", "initial_state_backward", "output_backward", "input_terms", "output")
@@ -46,14 +47,15 @@ class WholeCheck:
                 self._slopes.setdefault(block, []).append((direction, slope))
         self._states = self.problem._run(None).state
         self.code = Code(_with_source(cell), None if isinstance(cell, FunctionCell) else type(cell))
+        self._weights = self.problem.weights.copy(), copies(self.problem.state_weights)
         self.wrong = self._wrong(self.problem)
 
     def left(self, *edits):
         """The blocks that are wrong after these edits; None if the forward pass is no longer the same, or fails."""
         params, kept = self.problem.cell.params.flat, self.problem.cell.params.flat.copy()
         try:
-            with np.errstate(all="ignore"):
-                problem = self.problem.of(self.repaired(*edits))
+            with self.repaired(*edits) as cell, np.errstate(all="ignore"):
+                problem = self._problem_of(cell)
                 if not all(np.array_equal(a, b) for a, b in zip(problem._run(None).state, self._states)):
                     return None
                 return self._wrong(problem)
@@ -62,17 +64,22 @@ class WholeCheck:
         finally:
             params[...] = kept                                  # which the changed code may have changed in place
 
-    def repaired(self, *edits):
-        """A copy of the cell, on the same parameters, with edited code."""
-        built = self.built(*edits)
-        if isinstance(self.cell, FunctionCell):
-            cell = self.problem.cell.astype("float64")
-            cell.functions = tuple(built.functions.get(f, f) for f in self.cell.functions)
-            return cell
-        return built.stand_in(self.problem.cell)
+    def _problem_of(self, cell):
+        """The problem, with incoming gradients of its own: a wrong method may change them in place."""
+        problem = self.problem.of(cell)
+        problem.weights, problem.state_weights = copies(self._weights)
+        return problem
 
-    def built(self, *edits):
-        return built_with(self.code, *edits)
+    @contextmanager
+    def repaired(self, *edits):
+        """A copy of the cell, on the same parameters, with edited code while the context lasts."""
+        with self.code.edited(*edits) as built:
+            if isinstance(self.cell, FunctionCell):
+                cell = self.problem.cell.astype("float64")
+                cell.functions = tuple(built.functions.get(f, f) for f in self.cell.functions)
+                yield cell
+            else:
+                yield built.stand_in(self.problem.cell)
 
     def _wrong(self, problem):
         derived, wrong = problem.derived(), set()
@@ -98,12 +105,3 @@ def _with_source(cell):
             continue
         found.append(function)
     return found
-
-
-def built_with(code, *edits):
-    """The `Built` of a `Code` with edits in it. Raises SyntaxError and the like, if an edit makes no sense."""
-    changed = {id(edit.definition) for edit in edits}
-    with ExitStack() as contexts:
-        for edit in edits:
-            contexts.enter_context(edit.applied())
-        return code.built(lambda definition: definition.again() if id(definition) in changed else definition.tree)

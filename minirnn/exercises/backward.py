@@ -13,7 +13,7 @@ import numpy as np
 from ..cells.cell import Cell
 from ..function_cell import FunctionCell
 from ..checking.check import gradcheck
-from ..checking.finding import KINDS
+from ..checking.finding import KINDS_OF_MISTAKE
 from ..unrolling import unroll
 from .exercise import Exercise, Feedback, raised
 
@@ -138,7 +138,7 @@ def told(diagnosis):
 
 
 def _finding(finding):
-    what = KINDS.get(finding.kind, finding.kind)
+    what = KINDS_OF_MISTAKE.get(finding.kind, finding.kind)
     if finding.kind == "factor" and ".mean(" in finding.code:
         what += ", a mean over the columns stands here"
     if finding.line and finding.code:

@@ -63,7 +63,7 @@ def scaled_down(p, dnew, x, old, new, memo, grads):
 def test_what_is_not_linear_is_caught_where_no_number_is_wrong_and_its_line_is_named(step_backward, code):
     report = gradcheck(cell_of(step_backward))
     assert not report and all(row.ok for row in report.rows) and report.nonlinear
-    assert "not linear in the incoming gradient" in report.title
+    assert ": FAILED, not linear in the incoming gradient: " in report.title and "apart from that all" in report.title
     finding, = report.diagnosis.findings
     assert finding.kind == "not linear" and code in finding.source
 

@@ -147,9 +147,9 @@ def test_a_hidden_gradient_that_is_never_passed_on_is_named():
 
 def test_biases_that_hold_another_bias_gradient_are_named():
     diagnosis = diagnosis_of(lstm_cell(backward_with_one_bias_gradient_for_three))
-    assert {finding.kind for finding in diagnosis.findings} == {"other parameter"}
+    assert {finding.kind for finding in diagnosis.findings} == {"exchanged"}
     sentences = " ".join(finding.sentence for finding in diagnosis.findings)
-    assert "The gradient of b_f holds that of b_i" in sentences and "The gradient of b_o holds that of b_i" in sentences
+    assert "`da_i` stands where `da_f` belongs" in sentences and "`da_i` stands where `da_o` belongs" in sentences
     wrong = {row for (row, column), verdict in diagnosis.matrix.items() if verdict == "wrong"}
     assert wrong == {"b_f", "b_o"}
 
@@ -197,7 +197,7 @@ def test_a_hypothesis_that_fits_is_named(kind, part):
 
 def test_a_forgotten_mean_is_told_by_its_factor():
     finding = only_finding(rnn_cell(rnn_backward(db=lambda da: da.mean(axis=1, keepdims=True))))
-    assert "divided by the number of columns" in finding.sentence and finding.parameters == ("b",)
+    assert "divided by the batch (" in finding.sentence and finding.parameters == ("b",)
 
 
 LSTM_BACKWARD = """
@@ -312,8 +312,11 @@ def test_a_forward_that_is_not_repeatable_is_seen():
 
 
 def test_what_nothing_explains_is_not_guessed_at():
-    strange = rnn_backward(da=lambda dh, h: dh * (1 - h**2) * np.exp(0.3 * np.sin(40 * h)))
-    finding = only_finding(rnn_cell(strange))
+    def step(p, x, old):
+        a = p["W"] @ x + p["R"] @ old[0] + p["b"]
+        return (np.tanh(a) + 0.1 * np.sin(40 * a),), {}
+
+    finding = only_finding(rnn_cell(rnn_backward(), step))
     assert finding.kind == "unexplained" and "no mistake that I know" in finding.sentence and not finding.belongs
     assert set(finding.parameters) == {"W", "R", "b"}
 
@@ -324,7 +327,7 @@ def test_what_nothing_explains_is_not_guessed_at():
     ("dg * (1 - g**2)", "dg * g * (1 - g)", "derivative", "the slope of the sigmoid, g(1 − g), stands where that of tanh, "
      "1 − g², belongs, at `dg * g * (1 - g)`"),
     ("dh_new * o * (1 - s**2)", "dh_new * o * (1 - new[1]**2)", "derivative",
-     "`1 - new[1] ** 2` stands where the derivative of the activation, (1 − s²), belongs"),
+     "`new[1]` stands where `s` belongs"),
     ("dg * (1 - g**2)", "dg * (1 - np.tanh(g)**2)", "derivative", "tanh does not belong here"),
     ("do = dh_new * s", "do = dh_new * s * f", "surplus factor", "the factor f should not be there"),
     ("(self.R.T @ da, dc)", "(self.R.T @ da, dc + dc_new)", "surplus term", "the term `dc_new` should not be there"),
@@ -376,15 +379,15 @@ def test_the_new_state_in_place_of_the_old_one_is_named_also_beside_another_mist
         return p["W"].T @ da, (p["R"].T @ da,)
 
     finding = only_finding(rnn_cell(step_backward))
-    assert finding.kind == "exchanged" and "`new[0]` stands where old h belongs" in finding.sentence
+    assert finding.kind == "exchanged" and "`new[0]` stands where `old[0]` belongs" in finding.sentence
     slope, exchanged = diagnosis_of(rnn_cell(no_square)).findings
     assert slope.kind == "derivative" and "(1 − new[0]²)" in slope.sentence
-    assert exchanged.kind == "exchanged" and exchanged.wrong == ("R",) and "old h belongs" in exchanged.sentence
+    assert exchanged.kind == "exchanged" and exchanged.wrong == ("R",) and exchanged.belongs.endswith("old[0].T")
 
 
 @pytest.mark.parametrize("returned, words", [
     ("da, 0 * dc", "the factor 0 lets nothing through"),
-    ("da, np.zeros_like(da)", "`np.zeros_like(da)` stands where dc belongs"),
+    ("da, np.zeros_like(da)", "`np.zeros_like(da)` lets nothing through: `dc` belongs here"),
     ("da, -dc", "wrong sign"),
     ("da, self.params['p_' + k]", "the factor da is missing at `self.params['p_' + k]`"),
 ])
@@ -404,6 +407,83 @@ def test_a_gates_rows_of_a_stacked_weight_that_are_another_gates_are_seen_where_
     finding = only_finding(written_lstm(tmp_path, "return da, (self.R.T @ da, dc)",
                                         "R = self.R.copy(); R[:4] = R[4:8]\n        return da, (R.T @ da, dc)"))
     assert finding.wrong == ("old h",) and "`R.T @ da` stands where the parameter Rᵀ da belongs" in finding.sentence or finding.belongs == "R[:4] = R[0:4]"
+
+# ---- kinds of repair ------------------------------------------------------------------------------------------------
+
+GATED = """
+import numpy as np
+from minirnn import FunctionCell
+
+STEP = 0.3
+SLOPES = {{"tanh": lambda y: 1 - y**2}}
+
+def slope_of_gate(k):
+    return k * (1 - k)
+
+TABLE = {{"gate": (None, slope_of_gate)}}
+
+def step(p, x, old):
+    h, = old
+    k = 1 / (1 + np.exp(-(p["Wk"] @ x + p["Uk"] @ h)))
+    n = np.tanh(p["Wn"] @ x + p["Un"] @ h)
+    return (h + STEP * k * (n - h),), {{"k": k, "n": n}}
+
+def step_backward(p, dnew, x, old, new, memo, grads):
+    dh_new, = dnew
+    h, = old
+    k, n = memo["k"], memo["n"]
+    back = STEP * dh_new
+    dk = back * (n - h)
+    dn = back * k
+    das = {{"k": dk * TABLE["gate"][1](k), "n": dn * (1 - n**2)}}
+    dx, dh = 0, dh_new - back * k
+    for gate, da in das.items():
+        grads["W" + gate] += da @ x.T
+        grads["U" + gate] += da @ h.T
+        dx = dx + p["W" + gate].T @ da
+        dh = dh + p["U" + gate].T @ da
+    return dx, (dh,)
+
+def make(n_in, n_hidden):
+    rng = np.random.default_rng(0)
+    params = {{"W" + k: rng.normal(size=(n_hidden, n_in)) for k in "kn"}}
+    params |= {{"U" + k: rng.normal(size=(n_hidden, n_hidden)) for k in "kn"}}
+    return FunctionCell(step, step_backward, params, n_in=n_in, n_hidden=n_hidden)
+""".replace("{{", "{").replace("}}", "}")
+
+
+def gated(folder, right="", wrong=""):
+    """A cell from a file of its own, with a part of its backward step exchanged."""
+    assert right in GATED
+    path = folder / "gated.py"
+    path.write_text(GATED.replace(right, wrong, 1) if right else GATED, encoding="utf-8")
+    return load_cell(f"{path}:make", D, H)
+
+
+def test_the_cell_with_a_table_and_a_loop_is_right(tmp_path):
+    assert gradcheck(gated(tmp_path))
+
+
+@pytest.mark.parametrize("right, wrong, kind, belongs", [
+    ("dn = back * k", "dn = back * (1 - k)", "exchanged", "dn = back * k"),                     # a gate for what it leaves
+    ("dk = back * (n - h)", "dk = back * n - h", "missing factor", "dk = (n - h) * back"),      # brackets forgotten
+    ("    return k * (1 - k)", "    return 1 - k**2", "derivative", "return k * (1 - k)"),      # in a function of a table
+    ("back = STEP * dh_new", "back = 0.5 * dh_new", "factor", "back = STEP * dh_new"),          # a constant that has a name
+    ("dh = dh + p[", "dh = p[", "overwritten", "dh = dh + p['U' + gate].T @ da"),               # in a loop
+    ("    dk = back * (n - h)\n    dn = back * k\n", "    dn = back * (n - h)\n    dk = back * k\n", "exchanged",
+     "dk = back * (n - h); dn = back * k"),
+    ("dx = dx + p[\"W\" + gate].T @ da\n        dh = dh", "dx = dx + p[\"W\" + gate].T @ da\n    dh = dh", "missing term",
+     "dx = dx + p[\"W\" + gate].T @ da; dh = dh + p[\"U\" + gate].T @ da"),
+])
+def test_what_belongs_there_is_tried_and_told_with_its_kind(tmp_path, right, wrong, kind, belongs):
+    finding = only_finding(gated(tmp_path, right, wrong))
+    assert finding.certain and finding.kind == kind, finding
+    assert finding.belongs.replace("'", '"') == belongs.replace("'", '"')
+
+
+def test_a_factor_that_is_missing_in_every_turn_of_a_loop_is_found(tmp_path):
+    finding = only_finding(gated(tmp_path, "TABLE[\"gate\"][1](k), \"n\": dn * (1 - n**2)", "TABLE[\"gate\"][1](k), \"n\": dn"))
+    assert finding.kind == "derivative" and finding.belongs.endswith("(1 - n ** 2)}") and finding.certain
 
 
 # ---- what is carried from step to step -------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from minirnn.cells.cell import Cell
 from minirnn.cells.elman import RNN
 from minirnn.cells.lstm import LSTM
 from minirnn.cells.lstm_variants import LSTMPeephole
-from minirnn.checking.trace import Traced
+from minirnn.checking.trace import Watched
 
 D, H = 2, 3
 
@@ -82,7 +82,7 @@ def test_a_method_is_traced_with_its_helpers_and_its_ancestors_and_private_names
     run = minirnn.unroll(cell, np.ones((1, D, 2), "float32"))
     memo = Memo(**{name: run[name][0] for name in "ifogs"})
     given = (np.ones((H, 2)), np.ones((H, 2))), run.start, run.state, memo
-    traced = Traced(WrongSplit.step_backward, WrongSplit)
+    traced = Watched(WrongSplit.step_backward, WrongSplit)
     found = []
     values = traced.record(lambda: found.append(traced.function(cell, *given)))
     seen = {traced.expressions[key.expression].text for key in values}
@@ -99,7 +99,7 @@ def test_what_a_traced_method_sets_does_not_reach_the_object():
             return super().step(wx, old)
 
     cell = Keeps(D, H, dtype="float64")
-    traced = Traced(Keeps.step, Keeps)
+    traced = Watched(Keeps.step, Keeps)
     traced.record(lambda: traced.function(cell, np.ones((H, 1)), (np.ones((H, 1)),)))
     assert not hasattr(cell, "kept")
 
@@ -116,7 +116,7 @@ def test_an_ancestor_that_is_called_by_name_is_looked_into(how):
 
     kind = Named if how == "an ancestor by its name" else Asked
     cell, a = kind(D, H, dtype="float64"), np.full((H, 1), 0.5)
-    traced = Traced(kind.step_backward, kind)
+    traced = Watched(kind.step_backward, kind)
     values = traced.record(lambda: traced.function(cell, (a,), (a,), (a,), Memo()))
     assert any("h_new ** 2" in traced.expressions[key.expression].text for key in values)
     assert kind.step_backward.__globals__["RNN"] is RNN

@@ -62,7 +62,7 @@ def test_the_first_backward_pass_from_blank():
 @pytest.mark.parametrize("old, new, wrong, kind", [
     (" * (1 - h_new**2)", "", "x, old h, W, R and b", "derivative"),
     ("1 - h_new**2", "1 - h_new", "x, old h, W, R and b", "derivative"),
-    ("1 - h_new**2", "1 - h**2", "x, old h, W, R and b", "derivative"),
+    ("1 - h_new**2", "1 - h**2", "x, old h, W, R and b", "another's place"),
     ('p["R"].T @ da', "0 * h", "old h", "not passed on"),
     ('p["R"].T @ da', 'p["R"] @ da', "old h", "transposed"),
     ("da @ h.T", "da @ h_new.T", "R", "another's place"),

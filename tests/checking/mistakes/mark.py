@@ -2,9 +2,10 @@
 
     python tests/checking/mistakes/mark.py [--half seen | unseen] [--texts] [FOLDER ...]
 
-A folder holds `base_*.py`, right cells and models, and `mistakes.json`: edits of them, each with its line, its kind and
-an explanation, all written down before the checker saw it. Half of them, drawn once (`half_of`), were looked at while
-the checker was being improved; of the other half only the figures were.
+There are two collections, by two hands: this folder, which is marked without a FOLDER, and `second`. Each holds `base_*.py`,
+right cells and models, and `mistakes.json`: edits of them, each with its line, its kind and an explanation, all written down
+before the checker saw it. Half of them, drawn once (`half_of`), were looked at from the beginning while the checker was being
+improved, the other half only at last.
 """
 
 import argparse
@@ -59,6 +60,37 @@ KINDS = {
     "threshold": {"not linear"},
     "tied weights counted once": {"missing term", "overwritten"},
     "surplus term": {"surplus term"},
+
+    # Those that only the second collection has.
+    "forgotten path": {"carry", "missing term"},
+    "wrong derivative": {"derivative"},
+    "state of another step": {"exchanged", "shifted"},
+    "scale": {"factor", "missing factor"},
+    "transposed": {"transposed"},
+    "memo changed in forward": {"changes its input"},
+    "mean for sum": {"factor"},
+    "gates exchanged": {"exchanged", "other parameter", "order"},
+    "reshape": {"axis", "order"},
+    "axis": {"axis"},
+    "sign": {"sign"},
+    "tied weights": {"missing term", "overwritten"},
+    "gradient stopped": {"carry", "missing term"},
+    "line outside the loop": {"missing term", "overwritten", "carry"},
+    "loop in the wrong order": {"exchanged", "order"},
+    "parentheses dropped": {"derivative", "missing factor", "missing term", "surplus term"},
+    "wrong function": {"derivative", "exchanged", "missing factor"},
+    "changed before its last use": {"exchanged", "changes its input", "order"},
+    "late binding of a loop variable": {"other parameter", "exchanged"},
+    "value of the last step": {"of the last step"},
+    "another layer's cache": {"exchanged"},
+    "another intermediate": {"exchanged"},
+    "state before for after": {"exchanged"},
+    "mask of the weights forgotten": {"missing factor"},
+    "step left out": {"missing term", "shifted"},
+    "slice off by one": {"shifted", "exchanged", "order"},
+    "another parameter": {"other parameter", "exchanged"},
+    "wrong variable of the same shape": {"exchanged"},
+    "product of sums": {"surplus term", "axis", "order"},
 }
 
 

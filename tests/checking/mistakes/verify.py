@@ -1,6 +1,6 @@
-"""Verify that every base is right and every mistake wrong, without minirnn's gradient checker.
+"""Verify that every base (and right_*.py) is right and every mistake wrong, without minirnn's gradient checker.
 
-    python tests/checking/mistakes/verify.py [--write] [ID ...]
+    python tests/checking/mistakes/verify.py [--folder second] [--write] [ID ...]
 
 Each case is unrolled over T = 5 steps (D = 3, H = 4, B = 3, float64) from a random state, for three seeds. The loss is
 sum(weights * hs) + sum(weights * final state) (for a model, the file's own loss function). Its central differences are
@@ -245,15 +245,20 @@ def in_words(result):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    global HERE
     parser.add_argument("ids", nargs="*", help="only these")
+    parser.add_argument("--folder", default="", help="another collection, below this folder")
     parser.add_argument("--write", action="store_true", help="put what was found into mistakes.json")
     options = parser.parse_args()
+    HERE = HERE / options.folder
     path = HERE / "mistakes.json"
     entries = json.loads(path.read_text())
     chosen = [e for e in entries if not options.ids or e["id"] in options.ids]
     bases, failed = Bases(), 0
 
     firsts = {e["base"]: e for e in reversed(chosen)}
+    rights = {} if options.ids else {path.name: {"base": path.name} for path in HERE.glob("right_*.py")}
+    firsts.update(rights)
     for name in sorted(firsts):
         worst = check_base(firsts[name], bases)
         failed += worst > RIGHT
@@ -273,7 +278,7 @@ def main():
                 entry.update(wrong=result["wrong"], wrong_in_one_step=result["one_step"], verified=in_words(result))
     if options.write:
         path.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n")
-    print(f"\n{len(firsts)} bases, {len(chosen)} mistakes, {failed} not as they should be")
+    print(f"\n{len(firsts) - len(rights)} bases, {len(rights)} right cells, {len(chosen)} mistakes, {failed} not as they should be")
     return 1 if failed else 0
 
 

@@ -1,0 +1,90 @@
+"""What the values in a method are: which lines have no part in what is wrong, and what could stand in a name's place."""
+
+import ast
+import re
+
+import numpy as np
+
+from . import trace
+
+
+class Survey:
+    """One stage, with all the values in it noted once.
+
+    Args:
+        stage: a `Stage`. code: its `Code`, or None. wrong: the blocks that it gets wrong.
+
+    Attributes:
+        innocent: (file, line) of the lines that no wrong gradient depends on: whatever stands there may change, it stays wrong.
+    """
+
+    def __init__(self, stage, code, wrong):
+        self.innocent, self._at, self._names, self._given = set(), {}, {}, {}
+        self._function = stage.function
+        try:
+            traced = trace.Watched(stage.function, stage.owner, code)
+            values = traced.record(lambda: stage.call_safely(traced.function))
+        except Exception:                                       # no source, or it does not run: nothing is known
+            return
+        self._given = {known.code: known.value for known in stage.given() if known.code}
+        for (_, name, line), value in traced.variables.items():
+            self._names.setdefault(name, []).append((line, value))
+        for key, value in values.items():
+            e = traced.expressions[key.expression]
+            self._at.setdefault((e.file, e.place), []).append(value)
+            if e.is_name:
+                self._names.setdefault(e.text, []).append((e.line, value))
+        self._find_innocent(stage, traced, values, wrong)
+
+    def _find_innocent(self, stage, traced, values, wrong):
+        """Each statement gets other numbers in turn."""
+        rng, statements, guilty = np.random.default_rng(0), {}, set()
+        for key, value in values.items():
+            e = traced.expressions[key.expression]
+            lines, shaken = statements.setdefault((e.file, e.statement), (set(), {}))
+            lines |= {(e.file, e.line), (e.file, e.statement)}
+            shaken[key] = value + (np.abs(value).max(initial=0) + 0.1) * rng.normal(size=value.shape)
+        outcome = lambda replaced: traced.run(lambda: stage.call_safely(traced.function), replaced)
+        base = outcome({})
+        for (_, line), (lines, shaken) in statements.items():
+            sized = re.search(r"^(for|if|while)\b|\blen\(|\bshape\b|\bsize\b", traced.source_of(line))
+            if sized or _differs(outcome, shaken, base, wrong):
+                guilty |= lines
+            else:
+                self.innocent |= lines
+        self.innocent -= guilty
+
+    def named(self, definition):
+        """text -> value of every name that a function has, the last value that was noted."""
+        lines = range(definition.tree.lineno, definition.tree.end_lineno + 1)
+        return {text: value for text, found in self._names.items() for line, value in found if line in lines}
+
+    def alike(self, definition, node, broadcast=False):
+        """The names that could stand in a node's place, arrays of the same shape which are not the same; or multiply it."""
+        here = self._at.get((definition.file, trace.place_of(node)))
+        if not here:
+            return []
+        names = self.named(definition) | (self._given if definition.function is self._function else {})
+        if broadcast:
+            fits = lambda value: value.ndim == here[0].ndim and all(
+                a == b or 1 in (a, b) for a, b in zip(value.shape, here[0].shape))
+        else:
+            fits = lambda value: value.shape == here[0].shape and not (len(here) == 1 and np.array_equal(value, here[0]))
+        found = [text for text, value in names.items() if text != ast.unparse(node) and fits(value)]
+        return sorted(found, key=lambda text: not text.isidentifier())
+
+
+    def values_of(self, definition, *nodes):
+        """The arrays that some names are, all of the same shape; [] if that is not known."""
+        names = self.named(definition) | self._given
+        found = [names[ast.unparse(node)] for node in nodes if ast.unparse(node) in names]
+        return found if len(found) == len(nodes) and len({a.shape for a in found}) == 1 else []
+
+
+def _differs(outcome, shaken, base, wrong):
+    """Whether a wrong gradient changes with these values; also if the code cannot go on with them."""
+    try:
+        after = outcome(shaken)
+    except Exception:                                           # whatever somebody's code raises, given strange values
+        return True
+    return any(not np.array_equal(after[block], base[block]) for block in wrong)
