@@ -111,7 +111,7 @@ class FunctionCell(Cell):
         for name, a in self.given.items():
             self.params[name][...] = a
 
-    def _bind(self, params):            # the names are the user's, so they do not become attributes of the cell
+    def bind(self, params):            # the names are the user's, so they do not become attributes of the cell
         self.params, self.pending = params, Gradients(params.layout, params.flat.dtype)
 
     def input_terms(self, xs):

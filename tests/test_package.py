@@ -92,6 +92,19 @@ def test_no_underscore_name_is_imported_from_another_module():
                 assert not any(alias.name.startswith("_") and alias.name != "__version__" for alias in node.names), path
 
 
+def test_no_underscore_attribute_is_used_outside_of_the_module_that_defines_it():
+    of_others = {"_replace", "_make", "_asdict", "_fields", "_exit", "_repr_mimebundle_"}           # named tuples, os, Jupyter
+    for path in PACKAGE:
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        attributes = [n for n in nodes if isinstance(n, ast.Attribute) and n.attr.startswith("_") and not n.attr.endswith("__")]
+        own = {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        own |= {n.attr for n in attributes if isinstance(n.ctx, ast.Store)}
+        own |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        own |= {n.arg for n in nodes if isinstance(n, ast.keyword)}
+        foreign = [n.attr for n in attributes if n.attr not in own | of_others]
+        assert not foreign, f"{path}: {foreign}"
+
+
 def test_every_folder_says_what_it_is_for():
     for folder, room in rooms():
         assert len(room.__doc__.split()) > 20, folder

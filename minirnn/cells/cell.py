@@ -76,7 +76,7 @@ class Cell:
         stacks = self.stacks()
         stacks = [*stacks, *(Stack(parameter, (), (self.n_hidden, 1)) for parameter in self.learned.values())]
         check_order(stacks, type(self).input_terms is Cell.input_terms, type(self).weight_gradients is Cell.weight_gradients)
-        self._bind(Parameters(stacks, self.dtype))
+        self.bind(Parameters(stacks, self.dtype))
         self.initialise(checks.generator(rng))
 
     # ---- one step: what a cell is ------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ class Cell:
         """A copy of the cell, with its own parameters, that computes in `dtype`."""
         cell = copy.copy(self)
         cell.dtype = checks.dtype_of(dtype)
-        cell._bind(self.params.like(cell.dtype))
+        cell.bind(self.params.like(cell.dtype))
         cell.params.flat[...] = self.params.flat
         return cell
 
@@ -210,9 +210,9 @@ class Cell:
 
     def __setstate__(self, state):
         vars(self).update(state)
-        self._bind(self.params)
+        self.bind(self.params)
 
-    def _bind(self, params):
+    def bind(self, params):
         self.params, self.step = params, CalledStep(self)
         for symbol, array in params.stacked.items():
             setattr(self, symbol, array)

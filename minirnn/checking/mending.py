@@ -19,7 +19,7 @@ import numpy as np
 
 from . import trace
 from .finding import Finding, few, label
-from .problems import LARGE, SMALL
+from .problems import HUGE, TINY
 from .naming import named
 from .repairs import Edit, edits, exchanges, expression_of, missing_lines, more, written
 from .search import Search, looks_like_slope
@@ -383,7 +383,7 @@ class Mending:
         """The first value that is neither linear in the incoming gradients nor independent of them; None if none is."""
         try:
             traced, seen = trace.Watched(self.stage.function, self.stage.owner), []
-            for scale, other in ((1, 0), (0, 1), (1, 1), (LARGE, 0), (SMALL, 0)):
+            for scale, other in ((1, 0), (0, 1), (1, 1), (HUGE, 0), (TINY, 0)):
                 values = traced.record(lambda: self.stage.call_safely(traced.function, scale, 0, other))
                 seen.append({**values, **traced.variables})     # expressions, and variables after a line
                 times = {**{key: k for k, key in enumerate(values)}, **traced.times}
@@ -394,7 +394,7 @@ class Mending:
             size = 1e-10 * max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
             near = lambda one, other: one.shape == other.shape and np.allclose(one, other, rtol=1e-10, atol=size)
             constant = near(a, b) and near(a, both) and near(a, large) and near(a, small)
-            return constant or near(a + b, both) and near(large / LARGE, a) and near(small / SMALL, a)
+            return constant or near(a + b, both) and near(large / HUGE, a) and near(small / TINY, a)
 
         bent = [key for key in seen[0] if all(key in one for one in seen) and not straight(*(one[key] for one in seen))]
         if not bent:
@@ -475,5 +475,5 @@ def not_linear_in(stage, function):
     if not all(np.isfinite(a).all() for a in once.values()):
         return set()
     size = max([1e-300, *(np.abs(a).max(initial=0) for a in [*once.values(), *others.values()])])
-    bad = {block for k in (LARGE, SMALL) for block, a in at(k).items() if not agrees(a / k, once[block], 1e-11, 1e-4 * size)}
+    bad = {block for k in (HUGE, TINY) for block, a in at(k).items() if not agrees(a / k, once[block], 1e-11, 1e-4 * size)}
     return bad | {block for block, a in both.items() if not agrees(a, once[block] + others[block], 1e-10, 1e-3 * size)}

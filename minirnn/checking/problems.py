@@ -62,13 +62,13 @@ class CellProblem:
         own_start = block is not None and block[0] == "parameter" and block[1] in self.cell.learned.values()
         return None if own_start else self.start
 
-    def _run(self, block):
+    def run(self, block):
         return unroll(self.cell, self.xs, self._start_for(block))
 
     def value(self, block):
         """The loss. Of the hundreds of runs that a check needs, only the first checks its arguments and makes arrays."""
         if self._room is None:
-            self._room = self._run(block)
+            self._room = self.run(block)
         run = self._room
         with threads_for([self.cell], run.batch):
             run.again(self.xs, self._start_for(block))
@@ -82,7 +82,7 @@ class CellProblem:
         It runs in chunks of two steps, so that a sum over time that is assigned instead of added shows, and twice, so that
         a gradient shows that depends on what ran before.
         """
-        run = self._run(None)
+        run = self.run(None)
         found, again = self._backward(run, *self.incoming), self._backward(run, *self.incoming)
         self.unsteady = differing(found, again, 1e-12, 0)
         backward = lambda incoming: self._backward(run, *incoming)
@@ -99,7 +99,7 @@ class CellProblem:
         dxs, grads, dstate = run.backward(weights, state_weights)
         found = {("parameter", name): a for name, a in grads.items()}
         for name in self.cell.learned.values() if self.start is not None else ():
-            own_run = self._run(("parameter", name))
+            own_run = self.run(("parameter", name))
             found["parameter", name] = own_run.backward(weights, state_weights)[1][name]
         found["input", "x"] = dxs
         for name, a in zip(self.cell.state_names, dstate if self.start is not None else ()):
@@ -154,7 +154,7 @@ class ModelProblem:
         other._name_arrays()
         return other
 
-    def _run(self, block, out=None):
+    def run(self, block, out=None):
         own_start = block is not None and self._is_start(block[1])
         if self.training and self.model.dropout:
             self.model.dropout.rng = np.random.default_rng(self.seed)
@@ -167,19 +167,19 @@ class ModelProblem:
                    for names, cell in zip(self.model.layer_names, self.model.cells))
 
     def value(self, block):
-        run = self._room = self._run(block, self._room)
+        run = self._room = self.run(block, self._room)
         return _finite(self.loss(run.outputs, self.targets)[0])
 
     def judged(self):
         """The outputs and targets that the loss is called with."""
-        return self._run(None).outputs, self.targets
+        return self.run(None).outputs, self.targets
 
     def derived(self):
-        run = self._run(None)
+        run = self.run(None)
         incoming = [self.loss(run.outputs, self.targets)[1]]
         found = self._backward(run, *incoming)
         for name in [name for name in found if self._is_start(name[1])]:
-            own = self._run(name)
+            own = self.run(name)
             found[name] = own.backward(self.loss(own.outputs, self.targets)[1])[1][name[1]]
         self.nonlinear = not_linear(lambda given: self._backward(run, *given), incoming, found)
         return found
@@ -193,7 +193,7 @@ class ModelProblem:
         return found
 
 
-LARGE, SMALL = 2.0**40, 2.0**-40     # powers of two: a product with them is exact, so what is linear agrees to the last digit
+HUGE, TINY = 2.0**40, 2.0**-40     # powers of two: a product with them is exact, so what is linear agrees to the last digit
 
 
 def not_linear(backward, incoming, found):
@@ -213,7 +213,7 @@ def not_linear(backward, incoming, found):
         return []
     with np.errstate(all="ignore"):
         names = []
-        for k in (LARGE, SMALL):
+        for k in (HUGE, TINY):
             scaled = backward([k * d for d in incoming])
             names += differing({block: a / k for block, a in scaled.items()}, found, 1e-11, 1e-14 * flowing)
         others = [rng.normal(size=d.shape) * np.abs(d).max(initial=0) * (d != 0) for d in incoming]

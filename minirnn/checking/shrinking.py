@@ -46,7 +46,7 @@ def _resized(cell, n_in, n_hidden):
         stacks = cell.stacks.__func__(small)
         if cell.learned_state:
             stacks = [*stacks, Stack("s", (), (n_hidden, 1))]
-    small._bind(Parameters(stacks, np.float64))
+    small.bind(Parameters(stacks, np.float64))
     small.dtype = np.dtype("float64")
     return small
 

@@ -45,7 +45,7 @@ class WholeCheck:
                 slope = above.imag / 1e-30 if exact else (above - numeric.value(block)) / 2e-6
                 array[...] = kept
                 self._slopes.setdefault(block, []).append((direction, slope))
-        self._states = self.problem._run(None).state
+        self._states = self.problem.run(None).state
         self.code = Code(_with_source(cell), None if isinstance(cell, FunctionCell) else type(cell))
         self._weights = self.problem.weights.copy(), copies(self.problem.state_weights)
         self.wrong = self._wrong(self.problem)
@@ -56,7 +56,7 @@ class WholeCheck:
         try:
             with self.repaired(*edits) as cell, np.errstate(all="ignore"):
                 problem = self._problem_of(cell)
-                if not all(np.array_equal(a, b) for a, b in zip(problem._run(None).state, self._states)):
+                if not all(np.array_equal(a, b) for a, b in zip(problem.run(None).state, self._states)):
                     return None
                 return self._wrong(problem)
         except Exception:                                       # whatever a change of somebody's code may raise
