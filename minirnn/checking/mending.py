@@ -205,7 +205,8 @@ class Mending:
             self.tries += 1
             after = self.left(*made, edit)
             better = after is not None and after < left
-            if better and (most > 1 if after or self.others_wrong else self.bench.holds(*made, edit)[1]):
+            several = most > 1 and bool(after or self.others_wrong)
+            if better and (several or not after and self.bench.holds(*made, edit)[1]):
                 found.append((after, edit))
                 enough = enough if after else min(enough, (edit.definition.ancestor, edit.cost + DEARER))
         found = sorted(found, key=rank)[:CANDIDATES]
