@@ -187,6 +187,9 @@ class Mending:
             after, edit = ways[odds.index(odd)]
             found.append(self.finding_of(edit, left - after, self.bench.holds(*made, edit)[2]))
             made, left = [*made, edit], after
+        if not left and len(made) > 1:                          # what each alone makes wrong stays wrong with all the others
+            alone = [self.left(*(other for other in made if other is not edit)) for edit in made]
+            found = [self.finding_of(edit, blocks or self.wrong, one.certain) for edit, blocks, one in zip(made, alone, found)]
         # What mends the smaller part only may hide the cause of the rest.
         return Outcome(found, made, left, odd) if not left or len(left) < len(self.wrong) / 2 else start
 
