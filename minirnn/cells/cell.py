@@ -213,6 +213,7 @@ class Cell:
         self.bind(self.params)
 
     def bind(self, params):
+        """Make `params`, a `Parameters`, those of the cell: self.W, self.R, ... are views of them."""
         self.params, self.step = params, CalledStep(self)
         for symbol, array in params.stacked.items():
             setattr(self, symbol, array)

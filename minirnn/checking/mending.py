@@ -94,6 +94,8 @@ class Mending:
         wrong: the blocks that are wrong. survey: a `Survey` of the stage, once `findings` looks for a repair.
         others_wrong: whether other stages of the cell are wrong, too: the whole check then fails whatever is done to this one.
         usual: how many variables do not hold what they are called, as it is. tries: of repairs, so far.
+        alone: whether one change is looked for that makes everything right. spared: (file, line) where then nothing is tried.
+        answers: the proposals of the numbers for the code as it is, once they were asked.
     """
 
     survey, usual, tries, alone, answers, others_wrong = None, 0, 0, False, (), False

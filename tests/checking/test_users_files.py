@@ -1,6 +1,8 @@
 """A user's own file, with whatever can be wrong in it: one sentence with file and line, status 2, no traceback."""
 
 import json
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -166,6 +168,17 @@ def test_a_file_may_import_its_neighbour(tmp_path):
     (tmp_path / "mine.py").write_text(FUNCTIONS.replace("import numpy", "from my_own_slope import slope\nimport numpy", 1)
                                       .replace("1 - h**2", "slope(h)"), encoding="utf-8")
     assert gradcheck(load_cell(f"{tmp_path / 'mine.py'}:make", 2, 3))
+
+
+def test_a_file_that_changes_within_the_same_second_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = tmp_path / "mine.py"
+    path.write_text(FUNCTIONS, encoding="utf-8")
+    assert gradcheck(load_cell(f"{path}:make", 2, 3))
+    stamp = path.stat()
+    path.write_text(FUNCTIONS.replace('grads["a"] += (', 'grads["a"] -= ('), encoding="utf-8")
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert not gradcheck(load_cell(f"{path}:make", 2, 3), diagnose=False)
 
 
 def test_a_parameter_that_is_one_number_works(tmp_path):
