@@ -848,3 +848,21 @@ def test_a_right_cell_has_no_finding(name):
     cell = awaken(minirnn.make_cell(name, D, H), np.random.default_rng(0))
     diagnosis = diagnose(cell)
     assert not diagnosis.findings and "wrong" not in diagnosis.matrix.values()
+
+
+def test_an_array_that_is_changed_one_line_too_early_is_named_as_such():
+    def backward(p, dnew, x, old, new, memo, grads):
+        dh_new, dc_new = dnew
+        h, c = old
+        i, f, o, g = (memo[name] for name in "ifog")
+        s = tanh(new[1])
+        ds = dh_new.copy()
+        ds *= o * (1 - s**2)
+        dc_new = dc_new + ds
+        das = {"i": dc_new * g * i * (1 - i), "f": dc_new * c * f * (1 - f), "o": ds * s * o * (1 - o),
+               "g": dc_new * i * (1 - g**2)}
+        dx, dh = share_out(p, x, h, das, grads)
+        return dx, (dh, dc_new * f)
+
+    finding = only_finding(lstm_cell(backward))
+    assert finding.kind == "changes its input" and finding.source == "ds *= o * (1 - s**2)" and finding.certain
