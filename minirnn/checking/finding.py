@@ -45,6 +45,7 @@ class Finding:
     source: str = ""            # the line, as it is written
     belongs: str = ""           # the statement that makes it right, if it was tried
     certain: bool = False       # whether the whole check passes with it
+    also: str = ""              # another kind that tells it as well: with one name for another, a factor is missing
 
 
 def label(block):

@@ -146,6 +146,11 @@ class Case(NamedTuple):
     def equal(self, a, b):
         return np.abs(a - b).max() <= self.tolerance * max(np.abs(a).max(), np.abs(b).max(), 1e-300)
 
+    def _where(self, values, target):
+        """The rows of values that are the target."""
+        sizes = np.maximum(np.abs(values).max(axis=1, initial=0), np.abs(target).max(initial=1e-300))
+        return np.flatnonzero(np.abs(values - target).max(axis=1, initial=0) <= self.tolerance * sizes)
+
     def of_degree(self, degree):
         """The quantities of a degree, and their values: (quantities, elements)."""
         fitting, values = self.quantities.at(self.shape, self.known)
@@ -173,8 +178,9 @@ class Case(NamedTuple):
         gradients, values = self.of_degree(1)
         if not np.isfinite(target).all():
             return
-        for quantity, at, found in zip(gradients, values, self.products(target / values, most)):
-            yield from ((sign, [quantity]) for sign in (1, -1) if self.equal(sign * at, target))
+        for sign in (1, -1):
+            yield from ((sign, [gradients[k]]) for k in self._where(sign * values, target))
+        for quantity, found in zip(gradients, self.products(target / values, most)):
             yield from ((sign, [quantity, *parts]) for sign, parts in found)
 
 
@@ -255,6 +261,10 @@ def term_missing(case):
         if nothing and sign > 0:
             yield Explanation(cost, "carry", f"`{case.code}` lets nothing through: {_product(parts)} belongs here",
                               _written("{1}", case, parts))
+        elif not nothing and (factor := _factor_beside(case.code, parts)):
+            mark = "−" if sign < 0 else "+"                     # d − q d is (1 − q) d
+            yield Explanation(cost, "missing factor", f"the factor (1 {mark} {factor}) is missing at `{case.code}`",
+                              f"(1 {'-' if sign < 0 else '+'} {factor}) * ({case.code})")
         elif not nothing:
             yield Explanation(cost, "missing term", f"the term {'−' if sign < 0 else '+'} {_product(parts)} is missing at "
                               f"`{case.code}`", _written("{} - {}" if sign < 0 else "{} + {}", case, parts))
@@ -264,40 +274,22 @@ def term_missing(case):
                               f"({case.code}) {'+' if sign > 0 else '-'} 1")
 
 
-def two_terms_missing(case):
-    """needed − value is a sum of two products, each of one gradient and at most one named quantity."""
-    gradients, values = case.of_degree(1)
-    factors, at = case.of_degree(0)
-    named = [k for k, q in enumerate(factors) if q.is_name]
-    if not gradients or case.value.size < 4:
-        return
-    terms = [[gradient, *rest] for gradient in gradients for rest in ([], *([factors[k]] for k in named))]
-    products = (values[:, None] * np.concatenate([np.ones_like(values[:1]), at[named]])).reshape(-1, values.shape[1])
-    products = np.concatenate([products, -products])
-    order, missing = np.argsort(products[:, 0]), case.needed - case.value
-    rest, room = missing - products, case.tolerance * np.abs(missing).max()
-    starts, ends = (np.searchsorted(products[order, 0], rest[:, 0] + edge) for edge in (-room, room))
-    for one in np.flatnonzero(starts < ends):
-        for other in order[starts[one]:ends[one]]:
-            if one < other and np.abs(products[other] - rest[one]).max() <= room:
-                found = [("−" if k >= len(terms) else "+", terms[k % len(terms)]) for k in (one, other)]
-                form = "{} " + " {} ".join(sign.replace("−", "-") for sign, _ in found) + " {}"
-                told = " and ".join(f"{sign} {_product(parts)}" for sign, parts in found)
-                parts = [q for _, parts in found for q in parts]
-                yield Explanation(2 + 0.1 * len(parts) + 0.1 * _made_up(parts), "missing term",
-                                  f"the terms {told} are missing at `{case.code}`",
-                                  _written(form, case, found[0][1], 1, found[1][1]))
+def _factor_beside(code, parts):
+    """q, if the product is q times what a code says; "" otherwise."""
+    codes = [part for q in parts for part in q.code.split(" * ")]
+    rest = [one for one in codes if one != code]
+    return rest[0] if len(codes) == 2 and len(rest) == 1 and rest[0].isidentifier() else ""
 
 
-HYPOTHESES = (sign_flipped, nothing_needed, another_quantity, factor_missing, constant_factor, term_missing, two_terms_missing)
+HYPOTHESES = (sign_flipped, nothing_needed, another_quantity, factor_missing, constant_factor, term_missing)
 
 
-def _written(form, case, parts, sign=1, others=()):
-    """Code: the case's own, and products of quantities, put into a form; "" if one of them cannot be written."""
-    if not all(q.code for q in [*parts, *others]):
+def _written(form, case, parts, sign=1):
+    """Code: the case's own, and a product of quantities, put into a form; "" if one of them cannot be written."""
+    if not all(q.code for q in parts):
         return ""
-    products = [" * ".join(q.code if q.is_name else f"({q.code})" for q in group) for group in (parts, others)]
-    return ("-({})" if sign < 0 else "{}").format(form.format(f"({case.code})", *products))
+    product = " * ".join(q.code if q.is_name else f"({q.code})" for q in parts)
+    return ("-({})" if sign < 0 else "{}").format(form.format(f"({case.code})", product))
 
 
 def _made_up(parts):

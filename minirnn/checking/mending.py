@@ -4,14 +4,15 @@ The numbers clear most lines first: whatever values stood there, the gradients w
 In the others several searches are made, the plainest first. The small changes of `repairs.py` are tried one after the
 other, then each quantity in the place of others of its shape. Where none of that makes the method right, something is
 missing that no change of the code alone can guess, and the numbers are asked what; their answers are changes of the code,
-too, and tried like the others. Where no single change helps, several are looked for, in all lines. Where the numbers know
-nothing, the gradient is told as it looks from outside. Whatever a finding proposes was tried: in the method, and in the
-whole check.
+too, and tried like the others. Where one value is to blame and none of them gives it, what it lacks is compared with what
+comes back on each way of the forward step. Where no single change helps, several are looked for, in all lines. Where the
+numbers know nothing, the gradient is told as it looks from outside. Whatever code a finding proposes was tried: in the
+method, and in the whole check.
 """
 
 import ast
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -22,13 +23,13 @@ from .finding import Finding, few, label
 from .problems import HUGE, TINY
 from .naming import named
 from .repairs import Edit, edits, exchanges, expression_of, missing_lines, more, written
-from .search import Search, looks_like_slope
+from .search import Search, holds_slope, looks_like_slope
 from .stages import agrees
 from .survey import Survey
 
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
 DEARER = 0.4                    # after a repair of everything, nothing is tried that costs so much more
-TRIES = {1: 1500, 4: 2500}      # most changes of a method -> most tries; twice that, once one is found
+TRIES = {1: 1500, 4: 2000}      # most changes of a method -> most tries; twice that, once one is found
 PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
 SEARCHES = ("small_changes", "forgotten_lines"), ("exchanges", "lacking_products"), ("computed",), ("more",)
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
@@ -160,7 +161,10 @@ class Mending:
         cleared = self.search.cleared() if self.search else set()
         for most, self.spared in zip(TRIES, (self.survey.innocent | cleared, self.survey.innocent)):
             self.tries, self.alone = 0, most == 1
-            for n in range(len(SEARCHES)):
+            one_place = most > 1 and self.search and self.search.solved      # then most changes would be beside it
+            if one_place and (found := self.missing_path()):
+                return Outcome([found], [], set(), 0)
+            for n in (0, 2) if one_place else range(len(SEARCHES)):
                 if best.made and best.left:
                     best = min(best, self.repaired(n, most, best), key=Outcome.rank)
                 if best.left or n == 1 and (best.odd or len(best.made) > 1):
@@ -223,26 +227,30 @@ class Mending:
 
     def exchanges(self, made):
         """One quantity in another's place."""
-        return self.of_guilty_lines(exchanges(definition, self.survey) for definition in self.bench.definitions(self.stage))
+        return self.of_guilty_lines(exchanges(definition, self.survey, partial(self.suspects, definition.file))
+                                    for definition in self.bench.definitions(self.stage))
 
     def more(self, made):
         """A factor or a term that is missing."""
-        return self.of_guilty_lines(more(definition, self.survey) for definition in self.bench.definitions(self.stage))
+        return self.of_guilty_lines(more(definition, self.survey, partial(self.suspects, definition.file))
+                                    for definition in self.bench.definitions(self.stage))
 
     def of_guilty_lines(self, many):
         """The edits that touch a line which a wrong gradient depends on, or move lines."""
         for edit in chain.from_iterable(many):
-            lines = {(edit.definition.file, node.lineno) for node, _ in edit.changes}
-            moves = len(edit.changes) > 1 and isinstance(edit.changes[0][0], ast.stmt)
-            spared = self.spared if len(lines) == 1 else self.survey.innocent
-            if moves or not spared.issuperset(lines) and not (self.alone and self.clears(edit)):
+            nodes, file = [node for node, _ in edit.changes], edit.definition.file
+            moves = len(nodes) > 1 and isinstance(nodes[0], ast.stmt)
+            no_array = isinstance(nodes[0], ast.Dict | ast.DictComp | ast.Constant)         # the numbers know nothing of it
+            several = not self.survey.innocent.issuperset((file, node.lineno) for node in nodes)
+            if moves or no_array or (several if len({n.lineno for n in nodes}) > 1 else self.suspects(file, *nodes)):
                 yield edit
 
-    def clears(self, edit):
-        """Whether what an edit changes is a value that, by the numbers, is not to blame alone."""
-        (node, _), *others = edit.changes
-        return not others and isinstance(node, ast.expr) and bool(self.search) and self.search.clears(
-            edit.definition.file, node)
+    def suspects(self, file, *nodes):
+        """Whether other code could help in the place of some nodes of a line, by what the numbers say of its values."""
+        if (file, nodes[0].lineno) in self.spared:
+            return False
+        cleared = self.alone and self.search and len(nodes) == 1 and isinstance(nodes[0], ast.expr)
+        return not (cleared and self.search.clears(file, nodes[0]))
 
     def forgotten_lines(self, made):
         """Lines like others, that add to a gradient to which nothing is added."""
@@ -297,7 +305,7 @@ class Mending:
         """A change of the code that works, as a `Finding`."""
         before, after = edit.before_and_after()
         source = edit.definition.lines.get(edit.line, before).strip()
-        (kind, why), node = named(edit, self.bench.code.definitions.values(), self.survey), edit.changes[0][0]
+        (kind, why, also), node = named(edit, self.bench.code.definitions.values(), self.survey), edit.changes[0][0]
         sentence = f"{why}."
         if not self.linear and not self.stage.wrong(self.stage.function, self.tolerance):
             if kind != "not linear":                            # it is there; but that this is what belongs there nobody knows
@@ -309,7 +317,8 @@ class Mending:
             kind, sentence = self.outranked(kind, sentence, blocks)
         belongs = in_the_style_of(source, after) if " times what " not in sentence else ""
         code = written(node) if isinstance(node, ast.expr) and f"`{written(node)}`" in sentence else before
-        return self.told(kind, sentence, blocks, line=edit.line, code=code, certain=certain, belongs=belongs, source=source)
+        return self.told(kind, sentence, blocks, line=edit.line, code=code, certain=certain, belongs=belongs, source=source,
+                         also=also)
 
     def outranked(self, kind, sentence, blocks):
         """(kind, sentence), with what has become of the gradients as a whole before it, where that says more."""
@@ -321,11 +330,24 @@ class Mending:
 
     # ---- the numbers ------------------------------------------------------------------------------------------------
 
+    def missing_path(self):
+        """A `Finding`, where the gradient that comes back on a path of the forward step is all that is missing; or None."""
+        if not self.bench.meanings or not self.search or self.stage.name != "step_backward":
+            return None
+        found = self.search.solved and self.search.path_missing(self.bench.meanings.paths)
+        if not found:
+            return None
+        e, path = found
+        sentence = (f"`{path.text}` acts on line {path.line}, too: `{path.source}`. What comes back from there is missing at "
+                    f"`{e.text}`; with it every gradient comes out right.")
+        kinds = ("derivative", "missing term") if holds_slope(e) else ("missing term", "carry")
+        return self.told(kinds[0], sentence, self.wrong, line=e.line, code=e.text, source=e.source, also=kinds[1])
+
     def place(self):
         """The expression that is wrong, though nothing that was tried belongs there, as a `Finding`; or None."""
         e = self.search and self.search.place()
         whole = [proposal for proposal in self.answers if not proposal.left]
-        if not e:
+        if not e and not whole:
             return None
         kind, what = "unexplained", "with which, no mistake that I know explains"
         if whole:

@@ -12,7 +12,7 @@ RESHAPING = ("reshape", "ravel", "flatten", "transpose", "swapaxes", "moveaxis")
 
 
 def named(edit, definitions, survey):
-    """(kind, why) of an `Edit` that works.
+    """(kind, why, a second kind that tells it as well or "") of an `Edit` that works.
 
     Args:
         definitions: of all functions of the cell; they say how one quantity is made of another.
@@ -23,26 +23,37 @@ def named(edit, definitions, survey):
     single = len(alike) == 1 and len(new) == 1 and isinstance(node, ast.expr)       # a name may stand there several times
     entry = _around(tree, node, ast.Subscript) if single else None
     if entry and getattr(entry.value, "attr", "") == "shape":
-        return "axis", edit.why
+        return "axis", edit.why, ""
     if entry and edit.kind not in ("order", "shifted", "derivative", "axis"):
         before = written(entry)
         with edit.applied():
-            return "exchanged", f"`{before}` stands where `{written(entry)}` belongs"
+            return "exchanged", f"`{before}` stands where `{written(entry)}` belongs", ""
     if single and edit.kind == "exchanged" and re.match(r"np\.zeros|0( |$)", written(node)):
-        return "carry", f"`{written(node)}` lets nothing through: `{written(new[0])}` belongs here"
+        return "carry", f"`{written(node)}` lets nothing through: `{written(new[0])}` belongs here", ""
     reshaped = [call for call in _all_around(tree, node, ast.Call) if getattr(call.func, "attr", "") in RESHAPING]
     arguments = [part for call in reshaped for argument in call.args for part in ast.walk(argument)]
-    if edit.kind == "transposed" and reshaped or edit.kind == "exchanged" and (
+    if edit.kind == "transposed" and reshaped and not _of_one_factor(node, new[0]) or edit.kind == "exchanged" and (
             any(part is node for part in arguments) or getattr(getattr(node, "func", None), "attr", "") in RESHAPING):
-        return "axis", edit.why
+        return "axis", edit.why, ""
     if single and edit.kind == "exchanged":
         values = survey.values_of(edit.definition, node, new[0])
         if in_slope(tree, node) and values and _argument_for_value(*values):
-            return "derivative", edit.why
-        return _of_exchange(node, new[0], tree, definitions), edit.why
+            return "derivative", edit.why, "exchanged"
+        kind, between = _of_exchange(node, new[0], tree, definitions)
+        return kind, edit.why + between, "exchanged" * (kind != "exchanged")
     if single and edit.kind == "missing factor" and _is_exponential(new[0], node, definitions):
-        return "derivative", edit.why
-    return edit.kind, edit.why
+        return "derivative", edit.why, "missing factor"
+    cases = [call for call in _all_around(tree, node, ast.Call) if getattr(call.func, "attr", "") == "where"]
+    if single and edit.kind in ("missing term", "surplus term") and any(
+            isinstance(a, ast.Constant) and a.value in (0, 1) for call in cases for a in call.args):
+        return "derivative", edit.why, edit.kind                # an activation's slope, in two pieces
+    return edit.kind, edit.why, ""
+
+
+def _of_one_factor(before, after):
+    """Whether the letters of an einsum differ in one of its factors, not in what comes out."""
+    letters = [str(getattr(node, "value", "")).partition("->") for node in (before, after)]
+    return isinstance(before, ast.Constant) and letters[0][2] == letters[1][2]
 
 
 def _is_exponential(new, old, definitions):
@@ -64,40 +75,53 @@ def _around(tree, node, kind):
 
 
 def _of_exchange(before, after, tree, definitions):
-    """What it is that one expression stands in another's place: a factor or a term, if only that tells them apart.
+    """(kind, half a sentence) of one expression in another's place: a factor or a term, if only that tells them apart.
 
     By the expressions themselves, as d for 0.5 * d; or by how the name that belongs here is made from the other. What is
     exchanged in the argument of an activation's derivative makes a wrong derivative.
     """
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and is_slope(call) and any(part is before for a in call.args for part in ast.walk(a)):
-            return "derivative"
+            return "derivative", ""
     stems = {re.sub(r"_?(new|old|prev|next|last)_?", "", written(node)) for node in (before, after)}
     if len(stems) == 1 and not written(before).startswith("d"):
-        return "exchanged"                                      # the state of another step
+        return "exchanged", ""                                  # the state of another step
     made = {written(before): [before], written(after): [after]}
     for node in [n for definition in definitions for n in ast.walk(definition.tree) if isinstance(n, ast.Assign)]:
         for target in node.targets:
             made.setdefault(written(target), []).append(node.value)
     wrong, right = made[written(before)], made[written(after)]
     if in_slope(tree, before) and any(isinstance(v, ast.Call) and written(before) in map(written, v.args) for v in right):
-        return "derivative"
+        return "derivative", ""
+    named = isinstance(before, ast.Name) and isinstance(after, ast.Name)
     for of_sum, kinds in ((False, ("missing factor", "surplus factor")), (True, ("missing term", "surplus term"))):
         for whole, part, found in ((right, before, kinds[0]), (wrong[:1], after, kinds[1])):
             for node in whole:
                 parts = _operands(node, of_sum)
                 if len(parts) > 1 and written(part) in parts and not (of_sum and complement(node)):
-                    rest = [ast.parse(p, mode="eval").body for p in parts if p != written(part)]
+                    others = [p for p in parts if p != written(part)]
+                    rest, kind = [ast.parse(p, mode="eval").body for p in others], found
                     if not of_sum and any(map(is_slope, rest)):
-                        return "derivative"
-                    return "factor" if not of_sum and rest and all(map(is_number, rest)) else found
+                        kind = "derivative"
+                    elif not of_sum and rest and all(map(is_number, rest)):
+                        kind = "factor"
+                    listed = (" + " if of_sum else " · ").join(plain(p) if of_sum or p.isidentifier() else f"({plain(p)})"
+                                                                for p in others)
+                    told = named and others and len(listed) < 50 and found.startswith("missing") and not _inverted(node, of_sum)
+                    return kind, f": between them lies the {'term' if of_sum else 'factor'} {listed}" if told else ""
     for whole in right:                                         # f(a) for f(b), which is another name for it
         if isinstance(before, ast.Call) and isinstance(whole, ast.Call) and written(before.func) == written(whole.func):
             differing = [(a, b) for a, b in zip(before.args, whole.args) if written(a) != written(b)]
             if len(differing) == 1:
                 return _of_exchange(*differing[0], tree, definitions)
     turned = lambda node: re.sub(r"\.dot\((\w+)\)", r" @ \1", written(node)).replace(".T", "")
-    return "transposed" if turned(before) == turned(after) else "exchanged"
+    return "transposed" if turned(before) == turned(after) else "exchanged", ""
+
+
+def _inverted(node, of_sum):
+    """Whether a part of a sum or of a product is taken away or divided by."""
+    return isinstance(node, ast.BinOp) and (isinstance(node.op, ast.Sub if of_sum else ast.Div) or _inverted(node.left, of_sum)
+                                            or _inverted(node.right, of_sum))
 
 
 def _argument_for_value(wrong, right):

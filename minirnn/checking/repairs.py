@@ -111,11 +111,11 @@ def edits(definition, kinds=None):
             yield Edit(definition, kind, put, cost, *why)
 
 
-def exchanges(definition, survey):
+def exchanges(definition, survey, wanted):
     """Every `Edit` that puts one name in another's place, or a number of the module before a term: many, and rarely needed.
 
     Args:
-        survey: a `Survey`, which knows what is of the same shape.
+        survey: a `Survey`, which knows what is of the same shape. wanted: of a node, whether it is to be replaced.
     """
     tree, reads = definition.tree, lambda n: isinstance(getattr(n, "ctx", READING), ast.Load)
     entries = [written(n) for n in _nodes(tree, ast.Subscript)]
@@ -123,17 +123,22 @@ def exchanges(definition, survey):
     changed = {id(n.value) for n in _nodes(tree, ast.Assign) if written(n.targets[0]) in in_place}
     inner = {id(n): f for f in _nodes(tree, ast.FunctionDef, ast.Lambda) for n in ast.walk(f)}     # which nobody looks into
     for node in filter(reads, _nodes(tree, ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp)):
-        names = survey.alike(definition, node)
+        if not wanted(node):
+            continue
+        own, names = written(node), survey.alike(definition, node)
         if id(node) in inner and isinstance(node, ast.Subscript):
             names = [text for text in entries if text.startswith(f"{written(node.value)}[")]
         elif id(node) in inner and isinstance(node, ast.Name):
             names = [n.id for n in ast.walk(inner[id(node)]) if isinstance(n, ast.Name)]
+        elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Subscript) and not names:   # a number in a table
+            tables, of_these = entries + list(survey.given), f"{written(node.value.value)}["
+            names = [f"{text}[{written(node.slice)}]" for text in tables if text.startswith(of_these)]
         for name in dict.fromkeys(names):
-            if name != written(node):
+            if name != own:
                 new = f"{name}.copy()" if id(node) in changed else name
                 cost = 1.4 + 0.2 * isinstance(node, ast.Call | ast.BinOp)
                 yield Edit(definition, "exchanged", ((node, [expression_of(new)]),), cost,
-                           f"`{written(node)}` stands where `{name}` belongs")
+                           f"`{own}` stands where `{name}` belongs")
     for statement in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return, ast.Expr):
         read = {}
         for node in [n for n in ast.walk(statement) if isinstance(n, ast.Name) and reads(n)]:
@@ -142,26 +147,26 @@ def exchanges(definition, survey):
             for name in survey.alike(definition, many[0]) if len(many) > 1 else ():
                 yield Edit(definition, "exchanged", tuple((node, [expression_of(name)]) for node in many), 1.45,
                            f"`{old}` stands where `{name}` belongs")
-    yield from edits(definition, (swaps, arguments, scales))
+    yield from edits(definition, (swaps, crossed, arguments, scales))
 
 
-def more(definition, survey):
-    """Every `Edit` that multiplies a term or an argument by a quantity, or adds one to a value."""
+def more(definition, survey, wanted):
+    """Every `Edit` that multiplies a term or an argument by a quantity, or adds one to a value; arguments as of `exchanges`."""
     values = [v for s in _nodes(definition.tree, ast.Assign, ast.AugAssign, ast.Return) for v in _elements(s.value)]
     terms = [term for value in values for term in _terms(value)]
     given = [a for call in _nodes(definition.tree, ast.Call) for a in call.args]
     sides = [side for n in _nodes(definition.tree, ast.BinOp) if isinstance(n.op, ast.MatMult) for side in (n.left, n.right)]
-    for node in values:
+    for node in filter(wanted, values):
         for name in survey.alike(definition, node):
             yield Edit(definition, "missing term", ((node, [expression_of(f"{name} + {written(node)}")]),), 1.55,
                        f"the term {plain(name)} is missing")
     factors = [side for n in _nodes(definition.tree, ast.BinOp) if isinstance(n.op, ast.Mult) for side in (n.left, n.right)]
-    for node in factors:
+    for node in filter(wanted, factors):
         for name in survey.alike(definition, node) if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else ():
             for sign in "-+":
                 yield Edit(definition, "missing term", ((node, [expression_of(f"{written(node)} {sign} {name}")]),), 1.58,
                            f"the term {sign.replace('-', '−')} {plain(name)} is missing at `{written(node)}`")
-    for node in dict.fromkeys([*terms, *given, *sides]):
+    for node in filter(wanted, dict.fromkeys([*terms, *given, *sides])):
         for name in survey.alike(definition, node, broadcast=True):
             new = expression_of(f"({written(node)}) * {name}")
             yield Edit(definition, "missing factor", ((node, [new]),), 1.6, f"the factor {plain(name)} is missing at "
@@ -304,6 +309,18 @@ def brackets(tree):
                                f"the factor {plain(written(factor))} belongs to `{written(free)}`, too")
 
 
+def sums_of_products(tree):
+    """(a · b).sum() for a.sum() · b.sum()."""
+    for node in _nodes(tree, ast.BinOp):
+        sides = node.left, node.right
+        if not isinstance(node.op, ast.Mult) or not all(isinstance(n, ast.Call) and _called(n) == "sum" for n in sides):
+            continue
+        of = [n.func.value if isinstance(n.func, ast.Attribute) and written(n.func.value) != "np" else n.args[0] for n in sides]
+        parts = [ast.keyword(k.arg, k.value) for k in node.left.keywords] or [ast.keyword("axis", expression_of("1"))]
+        new = ast.Call(expression_of(f"(({written(of[0])}) * ({written(of[1])})).sum"), [], parts)
+        yield "axis", [(node, new)], 0.6, "the sum of the products belongs here, not the product of the sums"
+
+
 def complements(tree):
     """1 − a for a factor a, and a for 1 − a."""
     for node in _nodes(tree, ast.BinOp):
@@ -329,16 +346,24 @@ def slopes(tree):
         elif found := re.fullmatch(r"\(1(?:\.0)? - (.+)\) \*\* 2|1(?:\.0)? - ([^*]+)", text):
             a = found[1] or found[2]
             new, why = f"1 - {a} ** 2", f"`{text}` stands where the derivative of the activation, (1 − {plain(a)}²), belongs"
-        elif found := re.fullmatch(r"((?:.+) \* )?(.+) \* \(1(?:\.0)? - (.+)\)", text):
-            a = found[3]
-            if found[2] == a:
-                new = f"{found[1] or ''}(1 - {a} ** 2)"
+        elif isinstance(node.op, ast.Mult) and complement(node.right):
+            a, (before, last) = written(node.right.right), _last_factor(node.left)
+            if a == written(last):
+                new = f"{written(before)} * (1 - {a} ** 2)" if before else f"1 - {a} ** 2"
                 why = (f"the slope of the sigmoid, {plain(a)}(1 − {plain(a)}), stands where that of tanh, 1 − {plain(a)}², "
                        f"belongs, at `{text}`")
+        elif isinstance(node.op, ast.Div) and (found := re.fullmatch(r"(?:np\.)?cosh\((.+)\) \*\* 2", written(node.right))):
+            a, kept = found[1], f"{written(node.left)} * " * (written(node.left) != "1")
+            new, why = f"{kept}(1 - {a} ** 2)", f"`{a}` is what comes out of tanh, and its slope is 1 − {plain(a)}² then"
         if new:
             yield "derivative", [(node, expression_of(new))], 0.7, why
         if isinstance(node.op, ast.Mult):
             yield from _unfinished(node)
+
+
+def _last_factor(node):
+    """(what stands before the last factor of a product, or None; the last factor)."""
+    return (node.left, node.right) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) else (None, node)
 
 
 def _unfinished(node):
@@ -430,6 +455,10 @@ def transposes(tree):
                 kind = "axis" if len(term[0]) > 2 and not weights else "transposed"
                 yield (kind, [(node.args[0], ast.Constant(turned))], 0.6, f'"{turned}" belongs here: the axes that are '
                        "multiplied stand in another order")
+        for k, letter in enumerate(letters):                    # "ib,jc->ij": a letter that should be another
+            for other in sorted({*filter(str.isalpha, letters)} - {letter}) if letter.isalpha() else ():
+                changed = letters[:k] + other + letters[k + 1:]
+                yield "axis", [(node.args[0], ast.Constant(changed))], 0.7, f'"{changed}" belongs here'
     for node in _nodes(tree, ast.Attribute):
         if node.attr == "T" and isinstance(node.ctx, ast.Load):
             yield "transposed", [(node, node.value)], 0.5, f"`{written(node.value)}` should not be transposed"
@@ -548,12 +577,13 @@ def order_of_lines(tree):
                 if k - i > 1 and any(_depend(other, s) for s in between[:-1]):
                     yield (_kind_of_order(one, other), [(other, []), (one, [other, one])], 1.25,
                            f"line {other.lineno} belongs before line {one.lineno}")
-        named = [s for s in body if isinstance(s, ast.Assign) and len(s.targets) == 1 and isinstance(s.targets[0], ast.Name)]
+        named = [s for s in body if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name | ast.Subscript)]
         for one, other in combinations(named, 2):
             pair = one.targets[0], other.targets[0]
-            if pair[0].id != pair[1].id and other.lineno - one.lineno < 4:
-                yield ("exchanged", [(pair[0], ast.Name(pair[1].id, BINDING)), (pair[1], ast.Name(pair[0].id, BINDING))], 0.8,
-                       f"`{pair[0].id}` and `{pair[1].id}` stand in each other's place")
+            names = tuple(map(written, pair))
+            if names[0] != names[1] and other.lineno - one.lineno < 4:
+                yield ("exchanged", [(pair[0], copy.deepcopy(pair[1])), (pair[1], copy.deepcopy(pair[0]))], 0.8,
+                       f"`{names[0]}` and `{names[1]}` stand in each other's place")
         for loop, following in zip(body, [*body[1:], None]):
             if isinstance(loop, ast.For) and len(loop.body) > 1:
                 last = loop.body[-1]
@@ -664,9 +694,10 @@ def too_early(tree):
     """x op= a, of which only the next line, or one of its reads, should know: it reads x op a, and x stays what it was."""
     for body in _bodies(tree):
         for node, following in zip(body, body[1:]):
-            if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-                value = ast.BinOp(ast.Name(node.target.id, READING), node.op, node.value)
-                reads = [n for n in ast.walk(following) if isinstance(n, ast.Name) and n.id == node.target.id
+            if isinstance(node, ast.AugAssign):
+                target = written(node.target)
+                value = ast.BinOp(expression_of(target), node.op, node.value)
+                reads = [n for n in ast.walk(following) if isinstance(n, ast.Name | ast.Subscript) and written(n) == target
                          and isinstance(n.ctx, ast.Load)]
                 for chosen in [reads, *([n] for n in reads if len(reads) > 1)]:
                     if chosen:
@@ -721,6 +752,10 @@ def axes(tree):
             for text in AXES:
                 if text != written(axis) and (_whole(axis) is not None or isinstance(axis, ast.Tuple)):
                     yield "axis", [(axis, expression_of(text))], 0.5, f"the axis {text} belongs here"
+        if name in ("roll", "flip", "cumsum", "concatenate", "repeat") and not given:
+            for axis in ("0", "1", "-1"):
+                new = ast.Call(node.func, node.args, [*node.keywords, ast.keyword("axis", expression_of(axis))])
+                yield "axis", [(node, new)], 0.6, f"it goes along axis {axis} alone"
         if name in ("sum", "mean"):
             for axis in ("0", "1", "(0, 2)") if not given else ():
                 more = [ast.keyword("axis", expression_of(axis)), ast.keyword("keepdims", ast.Constant(True))]
@@ -754,9 +789,11 @@ AXES = ("0", "1", "2", "-1", "(0, 2)", "(0, 1)", "(1, 2)")
 def places(tree):
     """Another slice, another index, no slice."""
     pairs, functions = {}, {id(call.func) for call in _nodes(tree, ast.Call)}   # a[:n] and a[n:]
+    turning = {n.id for loop in _nodes(tree, ast.For) for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
     for node in _nodes(tree, ast.Subscript):
         if isinstance(node.ctx, ast.Load) and any(isinstance(n, ast.Slice) for n in ast.walk(node.slice)):
-            yield "shifted", [(node, node.value)], 0.7, f"`[{written(node.slice)}]` does not belong here"
+            turned = any(isinstance(n, ast.Slice) and n.step for n in ast.walk(node.slice))
+            yield "order" if turned else "shifted", [(node, node.value)], 0.7, f"`[{written(node.slice)}]` does not belong here"
         for axis, cut in enumerate(node.slice.elts) if isinstance(node.slice, ast.Tuple) else ():
             if isinstance(cut, ast.Slice) and not isinstance(node.value, ast.Name) and written(cut) in (":1", "0:1", "-1:"):
                 total = expression_of(f"({written(node.value)}).sum(axis={axis}, keepdims=True)")
@@ -773,9 +810,22 @@ def places(tree):
             for n in (_whole(node.slice) + 1, _whole(node.slice) - 1, _whole(node.slice) + 2):
                 yield (kind, [(node.slice, expression_of(str(n)))], 0.8 + 0.1 * (n < 0),
                        f"[{n}] belongs here instead of [{written(node.slice)}]")
+        if isinstance(node.slice, ast.Name) and node.slice.id in turning:
+            for sign in "+-":
+                new = expression_of(f"{node.slice.id} {sign} 1")
+                yield "shifted", [(node.slice, new)], 1.0, f"[{written(new)}] belongs here instead of [{node.slice.id}]"
+        if _whole(node.slice) is not None:
             if isinstance(node.ctx, ast.Load) and not isinstance(node.value, ast.Name | ast.Attribute | ast.Subscript):
                 total = expression_of(f"({written(node.value)}).sum(axis=0)")
                 yield "axis", [(node, total)], 0.9, "one of them is taken for the sum of all"
+    for statement in _nodes(tree, ast.AugAssign):               # grads["W"][1:] += d @ x[1:].T
+        cut = [n for n in ast.walk(statement) if isinstance(n, ast.Subscript) and not isinstance(n.value, ast.Name)
+               or isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load)]
+        cut = [n for n in cut if any(isinstance(part, ast.Slice) for part in ast.walk(n.slice))]
+        if len(cut) == 2 and isinstance(cut[0].ctx, ast.Store) and isinstance(cut[0].value, ast.Subscript):
+            whole = ast.Subscript(cut[0].value.value, cut[0].value.slice, BINDING)
+            yield ("missing term", [(cut[0], whole), (cut[1], cut[1].value)], 0.9,
+                   f"only a part is added, `[{written(cut[0].slice)}]`; the rest gets nothing")
     for (array, bound), nodes in pairs.items():
         for edge in (bound, f"-({bound})", f"{array}.shape[0] - ({bound})") if len(nodes) == 2 else ():
             for turned in (False, True):
@@ -877,11 +927,16 @@ def arguments(tree):
     for call in _nodes(tree, ast.Call):
         for place, argument in enumerate(call.args):
             given.setdefault((written(call.func), place), []).append(argument)
+    words = [n.value for n in _nodes(tree, ast.Constant) if isinstance(n.value, str) and n.value.isidentifier()]
     for many in given.values():
         names = {n.id for n in many if isinstance(n, ast.Name)} | idle
         for node in many:
-            for name in sorted(names - {node.id}) if isinstance(node, ast.Name) else ():
-                yield "exchanged", [(node, ast.Name(name, READING))], 1.3, f"`{node.id}` stands where `{name}` belongs"
+            for name in sorted(names - {written(node)}):
+                kind = "overwritten" if isinstance(node, ast.Dict | ast.DictComp) else "exchanged"
+                yield kind, [(node, ast.Name(name, READING))], 1.3, f"`{written(node)}` stands where `{name}` belongs"
+            for text in dict.fromkeys(words) if isinstance(node, ast.Constant) and isinstance(node.value, str) else ():
+                if text != node.value:
+                    yield "exchanged", [(node, ast.Constant(text))], 1.0, f'"{node.value}" stands where "{text}" belongs'
 
 
 def unread(tree):
@@ -939,9 +994,30 @@ def swaps(tree):
                 f"`{one}` and `{other}` stand in each other's place")
 
 
+def crossed(tree):
+    """What two lines of the same form read, exchanged between them."""
+    for body in _bodies(tree):
+        assigning = [s for s in body if isinstance(s, ast.Assign | ast.AugAssign)]
+        for one, other in [(a, b) for a, b in combinations(assigning, 2) if b.lineno - a.lineno < 4]:
+            for a, b in _differing(one.value, other.value):
+                lines = f"in lines {one.lineno} and {other.lineno}"
+                yield ("exchanged", [(a, expression_of(written(b))), (b, expression_of(written(a)))], 1.2,
+                       f"`{written(a)}` and `{written(b)}` stand in each other's place, {lines}")
+
+
+def _differing(one, other):
+    """(node, node) wherever two expressions of the same form read something else."""
+    if type(one) is not type(other):
+        return []
+    if isinstance(one, ast.Name | ast.Attribute | ast.Subscript):
+        return [(one, other)] if written(one) != written(other) else []
+    pairs = list(zip(ast.iter_child_nodes(one), ast.iter_child_nodes(other)))
+    return [found for a, b in pairs if isinstance(a, ast.expr) for found in _differing(a, b)]
+
+
 def complement(node):
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant)
 
 
-KINDS_OF_REPAIR = (statements, sums, minuses, brackets, complements, products, slopes, transposes, orders, axes, places, calls,
-                   compared, numbers, order_of_lines, turns, unread)
+KINDS_OF_REPAIR = (statements, sums, minuses, brackets, sums_of_products, complements, products, slopes, transposes, orders, axes,
+                   places, calls, compared, numbers, order_of_lines, turns, unread)

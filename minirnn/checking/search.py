@@ -19,7 +19,7 @@ from .hypotheses import Case, Explanation, Quantities, explain
 from .repairs import is_slope
 
 LARGEST = 128               # elements of a value that is looked at
-RUNS = 2000                 # of the method with other values in it, after which the search ends
+RUNS = 1500                 # of the method with other values in it, after which the search ends
 RESHAPED = re.compile(r"axis|sum|mean|max|reshape|transpose|\[[^]]*:")         # whose right value may have another shape
 
 
@@ -93,7 +93,8 @@ class Recorded:
         known = Quantities()
         for other, value in self.values.items():
             e = self.traced.expressions[other.expression]
-            if other.call == key.call and (turns == 1 or other.nth == key.nth or self._turns(other) != turns):
+            same_turn = turns == 1 or other.nth == key.nth or self._turns(other) != turns
+            if other.call == key.call and same_turn and value.tobytes() not in self._given:
                 known.add(trace.plain(e.text), value, _degree(value, self._twice.get(other)), e.is_name, e.text)
         for (call, name, line), value in self.variables.items():
             if call == key.call and value.tobytes() not in self._given:
@@ -132,10 +133,10 @@ class Search:
         for block in self.blocks:
             size = np.abs(truth[block]).max(initial=0)
             self.scales[self.slices[block]] = max(size, 1e-3 * np.abs(self.truth).max())
-        self.runs, self._reached_at, self._may, self._effects_of = 0, {}, {}, {}
+        self.runs, self._reached_at, self._cleared, self._may, self._effects_of = 0, {}, {}, {}, {}
         self.recorded = Recorded(self)
         self.degrees, self.base = self.recorded.degrees(), self.run({})
-        self.solved = []                                        # expressions that other values would make right
+        self.solved = []                                        # (site, values, where known) that make everything right
 
     def _flat(self, gradients):
         return np.concatenate([np.asarray(gradients[block], float).ravel() for block in self.blocks])
@@ -165,9 +166,14 @@ class Search:
             if e.whole and not RESHAPED.search(e.text):
                 reached.append((key, value))
         for lines, reached in statements.values():
-            if reached and not self._may_mend(Site(None, *map(list, zip(*reached)))):
+            if reached and not self._does_more(lines) and not self._may_mend(Site(None, *map(list, zip(*reached)))):
                 found |= lines
         return found
+
+    def _does_more(self, lines):
+        """Whether a statement may be wrong though its values are right: where it puts them, or what it calls adds elsewhere."""
+        own = "|".join({e.function for e in self.traced.expressions})
+        return any(re.search(rf"\b({own})\(|^[^=]*\[[^=]*:[^=]*\][^=]*=", self.traced.source_of(line)) for _, line in lines)
 
     def clears(self, file, node):
         """Whether an expression is not to blame alone: with no other values in its place all comes right."""
@@ -175,8 +181,11 @@ class Search:
             for key, value in self.recorded.values.items():
                 e = self.traced.expressions[key.expression]
                 self._reached_at.setdefault((e.file, e.place), []).append((key, value))
-        reached = not RESHAPED.search(ast.unparse(node)) and self._reached_at.get((file, trace.place_of(node)))
-        return bool(reached) and not self._may_mend(Site(None, *map(list, zip(*reached))))
+        place = file, trace.place_of(node)
+        if place not in self._cleared:
+            reached = self._reached_at.get(place) if not RESHAPED.search(ast.unparse(node)) else None
+            self._cleared[place] = bool(reached) and not self._may_mend(Site(None, *map(list, zip(*reached))))
+        return self._cleared[place]
 
     def _may_mend(self, site):
         """Whether there could be values with which everything comes right; True, if that would take too long to tell."""
@@ -213,7 +222,7 @@ class Search:
         """
         wrong, found = self.wrong(self.base), []
         reached = [(site, self._reach(site)) for site in self._sites()
-                   if (site.expression.file, site.expression.statement) not in spared]
+                   if site.readers or (site.expression.file, site.expression.statement) not in spared]
         inside = [(site, changed) for site, changed in reached if changed & wrong and changed <= wrong]
         beyond = [(site, changed) for site, changed in reached if wrong <= changed and not changed <= wrong]
         single = [{block} for block in self.blocks if block in wrong and len(wrong) > 1]
@@ -229,8 +238,30 @@ class Search:
         A derivative, if one is among them; else the first that is computed, for what comes before it also reaches gradients
         that are right.
         """
-        computed = [e for e in self.solved if not e.is_name and not e.ancestor]
+        solved = [site.expression for site, *_ in self.solved if not site.expression.ancestor]
+        computed = [e for e in solved if not e.is_name] or solved
         return next(filter(looks_like_slope, computed), computed[0] if computed else None)
+
+    def path_missing(self, paths):
+        """(expression, `Path`) where just what comes back on a path is missing for everything to be right; or None.
+
+        Args:
+            paths: of the forward step, a list of `Path`.
+        """
+        for site, needed, where in self.solved:
+            for path in paths:
+                if all(self._lacks(key, *arrays, path.back) for key, *arrays in zip(site.keys, site.values, needed, where)):
+                    return site.expression, path
+        return None
+
+    def _lacks(self, key, value, needed, known, back):
+        """Whether a value lacks a gradient, or some first or last rows of it, in the columns that the call is given."""
+        back, missing = back[..., self.stage.columns_of[self.recorded.main(key)].columns], needed - value
+        fitting = [back] if back.shape == missing.shape else []
+        if back.ndim == missing.ndim == 2 and back.shape[0] > missing.shape[0] and back.shape[1] == missing.shape[1]:
+            fitting = [back[:missing.shape[0]], back[-missing.shape[0]:]]
+        equal = lambda a, b: np.abs(a - b).max(initial=0) <= 1e-6 * max(np.abs(a).max(initial=0), 1e-300)
+        return known.any() and any(equal(missing[known], one[known]) for one in fitting if np.any(one[known]))
 
     def _sites(self):
         """Every expression, and every variable that is read more than once."""
@@ -267,7 +298,7 @@ class Search:
                 continue
             left = self.wrong(self.run(site.replaced(needed)))
             if left < wrong:
-                self.solved += [site.expression] * (not left)
+                self.solved += [(site, needed, where)] * (not left)
                 return [Proposal(site, one, frozenset(left)) for one in self._explained(site, needed, where)]
         return []
 
@@ -370,6 +401,12 @@ def _solution(matrix, right):
 def looks_like_slope(expression):
     """Whether it is written like the derivative of an activation."""
     return is_slope(ast.parse(expression.text, mode="eval").body)
+
+
+def holds_slope(expression):
+    """Whether a part of it is, or chooses between two cases, as derivatives of activations do."""
+    parts = list(ast.walk(ast.parse(expression.text, mode="eval").body))
+    return any(isinstance(n, ast.expr) and is_slope(n) or getattr(n, "attr", "") == "where" for n in parts)
 
 
 def _degree(value, twice):

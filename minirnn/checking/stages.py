@@ -450,6 +450,10 @@ class WeightGradients(OfCell):
         found = {("input", "x"): self.probe.right(("input", "x"), part)[part.steps][..., part.columns]}
         return found | {block: self.probe.right(block, part) for block in self.probe.parameters}
 
+    def given(self):
+        memos = joined_memos([self.memo_after(k, slice(None), 1, 0) for k in range(self.probe.n_steps)])
+        return [Known(name, a, 0, self.say("memo", name)) for name, a in vars(memos).items() if name != "_x"]
+
     def named(self):
         found = []
         for k, b in self.columns_of:

@@ -16,17 +16,18 @@ class Survey:
 
     Attributes:
         innocent: (file, line) of the lines that no wrong gradient depends on: whatever stands there may change, it stays wrong.
+        given: code -> value of what the stage is given, whether it reads it or not.
     """
 
     def __init__(self, stage, code, wrong):
-        self.innocent, self._at, self._names, self._given = set(), {}, {}, {}
+        self.innocent, self._at, self._names, self.given = set(), {}, {}, {}
         self._function = stage.function
         try:
             traced = trace.Watched(stage.function, stage.owner, code)
             values = traced.record(lambda: stage.call_safely(traced.function))
         except Exception:                                       # no source, or it does not run: nothing is known
             return
-        self._given = {known.code: known.value for known in stage.given() if known.code}
+        self.given = {known.code: known.value for known in stage.given() if known.code}
         for (_, name, line), value in traced.variables.items():
             self._names.setdefault(name, []).append((line, value))
         for key, value in values.items():
@@ -64,19 +65,20 @@ class Survey:
         here = self._at.get((definition.file, trace.place_of(node)))
         if not here:
             return []
-        names = self.named(definition) | (self._given if definition.function is self._function else {})
+        names = self.named(definition) | (self.given if definition.function is self._function else {})
         if broadcast:
             fits = lambda value: value.ndim == here[0].ndim and all(
                 a == b or 1 in (a, b) for a, b in zip(value.shape, here[0].shape))
         else:
             fits = lambda value: value.shape == here[0].shape and not (len(here) == 1 and np.array_equal(value, here[0]))
-        found = [text for text, value in names.items() if text != ast.unparse(node) and fits(value)]
+        own = ast.unparse(node)
+        found = [text for text, value in names.items() if text != own and fits(value)]
         return sorted(found, key=lambda text: not text.isidentifier())
 
 
     def values_of(self, definition, *nodes):
         """The arrays that some names are, all of the same shape; [] if that is not known."""
-        names = self.named(definition) | self._given
+        names = self.named(definition) | self.given
         found = [names[ast.unparse(node)] for node in nodes if ast.unparse(node) in names]
         return found if len(found) == len(nodes) and len({a.shape for a in found}) == 1 else []
 

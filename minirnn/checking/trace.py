@@ -46,7 +46,7 @@ def plain(text):
     """As one would say it: memo.i is i, self.R is R."""
     for prefix in ("memo.", "self."):
         text = text.removeprefix(prefix)
-    return text.replace("**2", "²").replace(" - ", " − ").replace(" * ", " · ")
+    return text.replace(" ** 2", "²").replace("**2", "²").replace(" - ", " − ").replace(" * ", " · ")
 
 
 class Key(NamedTuple):

@@ -866,3 +866,65 @@ def test_an_array_that_is_changed_one_line_too_early_is_named_as_such():
 
     finding = only_finding(lstm_cell(backward))
     assert finding.kind == "changes its input" and finding.source == "ds *= o * (1 - s**2)" and finding.certain
+
+
+# ---- a way of the forward step that the backward pass has forgotten --------------------------------------------------
+
+SHARED = """
+import numpy as np
+from minirnn import FunctionCell
+
+def step(p, x, old):
+    a = np.tanh(p["W"] @ x + p["R"] @ old[0])
+    share = np.exp(0.3 * (a**3).sum(axis=0, keepdims=True))
+    return (a * share,), {"a": a, "share": share}
+
+def step_backward(p, dnew, x, old, new, memo, grads):
+    a, share = memo["a"], memo["share"]
+    dshare = (dnew[0] * a).sum(axis=0, keepdims=True)
+    da = dnew[0] * share + 0.9 * a**2 * dshare * share
+    dz = da * (1 - a**2)
+    grads["W"] += dz @ x.T
+    grads["R"] += dz @ old[0].T
+    return p["W"].T @ dz, (p["R"].T @ dz,)
+
+def make(n_in, n_hidden):
+    rng = np.random.default_rng(0)
+    params = {"W": rng.normal(size=(n_hidden, n_in)), "R": rng.normal(size=(n_hidden, n_hidden))}
+    return FunctionCell(step, step_backward, params, n_in=n_in, n_hidden=n_hidden)
+"""
+
+
+def shared(folder, right="", wrong=""):
+    """The cell, with one part of its text made wrong."""
+    assert right in SHARED
+    path = folder / "shared.py"
+    path.write_text(SHARED.replace(right, wrong, 1) if right else SHARED, encoding="utf-8")
+    return load_cell(f"{path}:make", D, H)
+
+
+def test_a_path_that_was_forgotten_is_told_by_the_line_of_the_forward_step(tmp_path):
+    assert gradcheck(shared(tmp_path))
+    finding = only_finding(shared(tmp_path, " + 0.9 * a**2 * dshare * share", ""))
+    assert (finding.kind, finding.also) == ("missing term", "carry")
+    assert "`a` acts on line 7, too: `share = np.exp(0.3 * (a**3).sum(axis=0, keepdims=True))`" in finding.sentence
+    assert finding.source == "da = dnew[0] * share" and not finding.certain
+
+
+def test_one_name_for_another_is_told_with_the_factor_between_them(tmp_path):
+    finding = only_finding(shared(tmp_path, "dz @ x.T", "da @ x.T"))
+    assert (finding.kind, finding.also) == ("derivative", "exchanged") and finding.certain
+    assert finding.sentence == "`da` stands where `dz` belongs: between them lies the factor (1 − a²)."
+
+
+@pytest.mark.parametrize("right, wrong, kind, words", [
+    ("(dnew[0] * a).sum(axis=0, keepdims=True)", "dnew[0].sum(axis=0, keepdims=True) * a.sum(axis=0, keepdims=True)", "axis",
+     "the sum of the products belongs here"),
+    ("dz @ x.T", 'np.einsum("ib,jc->ij", dz, x)', "axis", "belongs here"),
+    ('grads["W"] += dz @ x.T', 'grads["W"][1:] += dz[1:] @ x.T', "missing term", "only a part is added, `[1:]`"),
+    ("da * (1 - a**2)", "da * a * (1 - a)", "derivative", "1 − a²"),
+    ("da * (1 - a**2)", "da / np.cosh(a)**2", "derivative", "is what comes out of tanh"),
+])
+def test_a_small_change_that_makes_it_right_is_told_in_words(tmp_path, right, wrong, kind, words):
+    finding = only_finding(shared(tmp_path, right, wrong))
+    assert finding.kind == kind and words in finding.sentence and finding.certain, finding

@@ -2,10 +2,10 @@
 
     python tests/checking/mistakes/mark.py [--half seen | unseen] [--texts] [FOLDER ...]
 
-There are two collections, by two hands: this folder, which is marked without a FOLDER, and `second`. Each holds `base_*.py`,
-right cells and models, and `mistakes.json`: edits of them, each with its line, its kind and an explanation, all written down
-before the checker saw it. Half of them, drawn once (`half_of`), were looked at from the beginning while the checker was being
-improved, the other half only at last.
+There are three collections, by three hands: this folder, which is marked without a FOLDER, `second` and `third`. Each holds
+`base_*.py`, right cells and models, and `mistakes.json`: edits of them, each with its line, its kind and an explanation, all
+written down before the checker saw it. Of the first two, half (`half_of`) was looked at from the beginning while the checker was
+being improved, the other half only at last.
 """
 
 import argparse
@@ -48,7 +48,7 @@ KINDS = {
     "halves exchanged": {"exchanged", "other parameter", "order"},
     "cast": {"precision"},
     "missing transpose": {"transposed"},
-    "state shifted by a step": {"exchanged", "shifted"},
+    "state shifted by a step": {"exchanged", "shifted", "order"},
     "clip": {"not linear"},
     "z and 1-z exchanged": {"exchanged"},
     "gradient of another parameter": {"other parameter", "exchanged"},
@@ -61,7 +61,7 @@ KINDS = {
     "tied weights counted once": {"missing term", "overwritten"},
     "surplus term": {"surplus term"},
 
-    # Those that only the second collection has.
+    # Those that only the other collections have.
     "forgotten path": {"carry", "missing term"},
     "wrong derivative": {"derivative"},
     "state of another step": {"exchanged", "shifted"},
@@ -158,7 +158,8 @@ def mark(entry, folder):
         return Mark(entry["id"], True, at, at, False, False, time.process_time() - started, f"{type(error).__name__}: {error}")
     seconds = max(0, time.process_time() - between - (between - started))
     findings = report.diagnosis.findings if report.diagnosis else []
-    places, kinds = [finding.line in lines for finding in findings], [finding.kind in KINDS[entry["kind"]] for finding in findings]
+    places = [finding.line in lines for finding in findings]
+    kinds = [bool({finding.kind, finding.also} & KINDS[entry["kind"]]) for finding in findings]
     text = report.diagnosis.summary() if report.diagnosis else report.undiagnosed or "passes"
     return Mark(entry["id"], not report, any(places), places[:1] == [True], any(kinds), kinds[:1] == [True], seconds, text)
 
