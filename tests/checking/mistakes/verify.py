@@ -156,8 +156,9 @@ def numeric(case):
 
 
 def errors(derived, right):
-    """Name -> the largest difference, relative to the block's largest entry."""
-    return {name: np.abs(derived[name] - a).max() / max(np.abs(a).max(), np.abs(derived[name]).max(), 1e-300)
+    """Name -> the largest difference, relative to the block's largest entry (or to 1% of that of all blocks: some are all 0)."""
+    floor = 0.01 * max(np.abs(a).max() for a in right.values())
+    return {name: np.abs(derived[name] - a).max() / max(np.abs(a).max(), np.abs(derived[name]).max(), floor, 1e-300)
             for name, a in right.items()}
 
 
