@@ -1,6 +1,7 @@
 """The checker's second half: it says where a wrong gradient is wrong, and which mistake it is."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -452,12 +453,15 @@ def make(n_in, n_hidden):
 """.replace("{{", "{").replace("}}", "}")
 
 
-def gated(folder, right="", wrong=""):
-    """A cell from a file of its own, with a part of its backward step exchanged."""
-    assert right in GATED
-    path = folder / "gated.py"
-    path.write_text(GATED.replace(right, wrong, 1) if right else GATED, encoding="utf-8")
+def cell_of(text, folder, right="", wrong=""):
+    """A cell from a file of its own, with a part of its text exchanged."""
+    assert right in text
+    path = folder / "own.py"
+    path.write_text(text.replace(right, wrong, 1) if right else text, encoding="utf-8")
     return load_cell(f"{path}:make", D, H)
+
+
+gated = partial(cell_of, GATED)
 
 
 def test_the_cell_with_a_table_and_a_loop_is_right(tmp_path):
@@ -895,12 +899,7 @@ def make(n_in, n_hidden):
 """
 
 
-def shared(folder, right="", wrong=""):
-    """The cell, with one part of its text made wrong."""
-    assert right in SHARED
-    path = folder / "shared.py"
-    path.write_text(SHARED.replace(right, wrong, 1) if right else SHARED, encoding="utf-8")
-    return load_cell(f"{path}:make", D, H)
+shared = partial(cell_of, SHARED)
 
 
 def test_a_path_that_was_forgotten_is_told_by_the_line_of_the_forward_step(tmp_path):
