@@ -129,15 +129,17 @@ def _with_reads_noted(definition, places):
 
 
 class _ReadsNoted(ast.NodeTransformer):
+    """X -> note(place, X), wherever an array X may be read in a statement."""
+
     def __init__(self, definition, statement, places):
         self.definition, self.places, self.line = definition, places, statement.lineno
 
     def visit(self, node):
         if isinstance(node, ast.stmt):
             self.line = node.lineno
-        if isinstance(node, ast.Call):                          # the function is no array, nor is what its method belongs to
+        if isinstance(node, ast.Call):                          # a function is no array, but what its method belongs to may be
             node.args = [self.visit(argument) for argument in node.args]
-            if isinstance(node.func, ast.Attribute) and not isinstance(node.func.value, ast.Name):
+            if isinstance(node.func, ast.Attribute):
                 node.func.value = self.visit(node.func.value)
             return node
         if isinstance(node, ast.Lambda | ast.FunctionDef):

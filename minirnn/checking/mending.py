@@ -337,9 +337,9 @@ class Mending:
         found = self.search.solved and self.search.path_missing(self.bench.meanings.paths)
         if not found:
             return None
-        e, path = found
-        sentence = (f"`{path.text}` acts on line {path.line}, too: `{path.source}`. What comes back from there is missing at "
-                    f"`{e.text}`; with it every gradient comes out right.")
+        e, paths = found
+        ways = ", and ".join(f"`{path.text}` acts on line {path.line}, too: `{path.source}`" for path in paths)
+        sentence = f"{ways}. What comes back from there is missing at `{e.text}`; with it every gradient comes out right."
         kinds = ("derivative", "missing term") if holds_slope(e) else ("missing term", "carry")
         return self.told(kinds[0], sentence, self.wrong, line=e.line, code=e.text, source=e.source, also=kinds[1])
 
@@ -458,6 +458,9 @@ class Mending:
             if block[0] == "state":
                 return "carry", f"The gradient of {name} is 0: nothing is passed to the earlier step on this path."
             return "missing term", f"The gradient of {name} is 0: nothing is ever added to it."
+        if self.stage.adds and equal(found, truth):
+            return "overwritten", (f"The gradient of {name} is right, but it is written over what was there already; every step "
+                                   "adds its share.")
         for other, theirs in self.stage.truth.items():
             if other != block and other[0] == block[0] and equal(found, theirs):
                 return "other parameter", f"The gradient of {name} holds that of {label(other)}."

@@ -534,7 +534,7 @@ def statements(tree):
                         yield from _added(target, value, value, assigned)
                 assigned |= {n.id for n in ast.walk(node.targets[0]) if isinstance(n, ast.Name)}
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and (out := out_of(node.value)):
-                new = ast.AugAssign(expression_of(written(out)), ast.Add(), _without_out(node.value))
+                new = ast.parse(f"{written(out)} += {written(_without_out(node.value))}").body[0]
                 yield ("overwritten", [(node, new)], 0.4, f"out= throws away what `{written(out)}` already holds; "
                        "every step and every path adds its share")
             if isinstance(node, ast.AugAssign):

@@ -9,7 +9,7 @@ computed from what the method knows. Its answers are code, which the caller trie
 import ast
 import re
 from collections import Counter
-from itertools import takewhile, zip_longest
+from itertools import combinations, takewhile, zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -243,15 +243,19 @@ class Search:
         return next(filter(looks_like_slope, computed), computed[0] if computed else None)
 
     def path_missing(self, paths):
-        """(expression, `Path`) where just what comes back on a path is missing for everything to be right; or None.
+        """(expression, [`Path`]) where just what comes back on a path, or on two, is missing for everything to be right; or None.
 
         Args:
             paths: of the forward step, a list of `Path`.
         """
-        for site, needed, where in self.solved:
-            for path in paths:
-                if all(self._lacks(key, *arrays, path.back) for key, *arrays in zip(site.keys, site.values, needed, where)):
-                    return site.expression, path
+        pairs = [(one, other) for one, other in combinations(paths, 2)
+                 if one.back.shape == other.back.shape and one.line != other.line]
+        for ways in [[path] for path in paths], pairs:
+            for site, needed, where in self.solved:
+                for some in ways:
+                    back = sum(path.back for path in some)
+                    if all(self._lacks(key, *arrays, back) for key, *arrays in zip(site.keys, site.values, needed, where)):
+                        return site.expression, some
         return None
 
     def _lacks(self, key, value, needed, known, back):

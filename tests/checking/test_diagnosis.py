@@ -910,6 +910,22 @@ def test_a_path_that_was_forgotten_is_told_by_the_line_of_the_forward_step(tmp_p
     assert finding.source == "da = dnew[0] * share" and not finding.certain
 
 
+def test_mean_and_variance_that_are_taken_as_constants_are_told_as_two_paths(tmp_path):
+    # Of the way back through a layer norm only the first term is there.
+    text = SHARED.replace("share = np.exp(0.3 * (a**3).sum(axis=0, keepdims=True))",
+                          "mu = a.mean(axis=0, keepdims=True)\n    share = (((a - mu)**2).mean(axis=0, keepdims=True) + 0.1)**-0.5")
+    text = text.replace("(a * share,)", "((a - mu) * share,)").replace(" + 0.9 * a**2 * dshare * share", "")
+    finding = only_finding(cell_of(text, tmp_path))
+    assert finding.kind == "missing term" and finding.source == "da = dnew[0] * share"
+    assert "acts on line 7, too: `mu = a.mean(axis=0, keepdims=True)`" in finding.sentence
+    assert "acts on line 8, too: `share = " in finding.sentence
+
+
+def test_a_gradient_that_is_written_over_what_was_there_is_told(tmp_path):
+    finding = only_finding(shared(tmp_path, 'grads["W"] += dz @ x.T', 'np.dot(dz, x.T, out=grads["W"])'))
+    assert finding.kind == "overwritten" and finding.certain and finding.belongs == 'grads["W"] += np.dot(dz, x.T)'
+
+
 def test_one_name_for_another_is_told_with_the_factor_between_them(tmp_path):
     finding = only_finding(shared(tmp_path, "dz @ x.T", "da @ x.T"))
     assert (finding.kind, finding.also) == ("derivative", "exchanged") and finding.certain
