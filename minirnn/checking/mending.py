@@ -459,8 +459,8 @@ class Mending:
                 return "carry", f"The gradient of {name} is 0: nothing is passed to the earlier step on this path."
             return "missing term", f"The gradient of {name} is 0: nothing is ever added to it."
         if self.stage.adds and equal(found, truth):
-            return "overwritten", (f"The gradient of {name} is right, but it is written over what was there already; every step "
-                                   "adds its share.")
+            return "overwritten", (f"The gradient of {name} is right, but it is written over what was there already; "
+                                   "every step adds its share.")
         for other, theirs in self.stage.truth.items():
             if other != block and other[0] == block[0] and equal(found, theirs):
                 return "other parameter", f"The gradient of {name} holds that of {label(other)}."

@@ -1019,5 +1019,5 @@ def complement(node):
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant)
 
 
-KINDS_OF_REPAIR = (statements, sums, minuses, brackets, sums_of_products, complements, products, slopes, transposes, orders, axes,
-                   places, calls, compared, numbers, order_of_lines, turns, unread)
+KINDS_OF_REPAIR = (statements, sums, minuses, brackets, sums_of_products, complements, products, slopes, transposes, orders,
+                   axes, places, calls, compared, numbers, order_of_lines, turns, unread)

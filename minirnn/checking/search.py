@@ -243,7 +243,7 @@ class Search:
         return next(filter(looks_like_slope, computed), computed[0] if computed else None)
 
     def path_missing(self, paths):
-        """(expression, [`Path`]) where just what comes back on a path, or on two, is missing for everything to be right; or None.
+        """(expression, [`Path`]) where just what comes back on a path, or on two, is missing; or None.
 
         Args:
             paths: of the forward step, a list of `Path`.
