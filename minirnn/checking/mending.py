@@ -161,10 +161,10 @@ class Mending:
         cleared = self.search.cleared() if self.search else set()
         for most, self.spared in zip(TRIES, (self.survey.innocent | cleared, self.survey.innocent)):
             self.tries, self.alone = 0, most == 1
-            one_place = most > 1 and self.search and self.search.solved      # then most changes would be beside it
+            one_place = most > 1 and self.search and self.search.solved
             if one_place and (found := self.missing_path()):
                 return Outcome([found], [], set(), 0)
-            for n in (0, 2) if one_place else range(len(SEARCHES)):
+            for n in (0, 2) if one_place else range(len(SEARCHES)):         # other quantities elsewhere would be beside it
                 if best.made and best.left:
                     best = min(best, self.repaired(n, most, best), key=Outcome.rank)
                 if best.left or n == 1 and (best.odd or len(best.made) > 1):
