@@ -6,6 +6,7 @@ The table is printed (pytest -s).
 """
 
 import ast
+import functools
 import os
 from collections import defaultdict
 from contextlib import nullcontext
@@ -87,11 +88,17 @@ def gradients(cell, seed):
     return found
 
 
+@functools.cache
+def right_gradients(name, shape, options, seed):
+    """Those of a cell that nothing was changed in: many mutants are of one cell."""
+    return gradients(minirnn.make_cell(name, *shape, dtype="float64", **dict(options)), seed)
+
+
 def changed_gradients(mutant):
     """The names of the gradients that a mutant changes by more than rounding; None if it raises."""
     changed = set()
     for seed in range(2):
-        right = gradients(minirnn.make_cell(mutant.name, *mutant.shape, dtype="float64", **mutant.options), seed)
+        right = right_gradients(mutant.name, tuple(mutant.shape), tuple(mutant.options.items()), seed)
         with mutant.cell() as cell:
             try:
                 wrong = gradients(cell, seed)
