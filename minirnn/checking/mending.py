@@ -96,6 +96,7 @@ class Mending:
         others_wrong: whether other stages of the cell are wrong, too: the whole check then fails whatever is done to this one.
         usual: how many variables do not hold what they are called, as it is. tries: of repairs, so far.
         alone: whether one change is looked for that makes everything right. spared: (file, line) where then nothing is tried.
+        helped: edits that made something right, where several are looked for.
         answers: the proposals of the numbers for the code as it is, once they were asked.
     """
 
@@ -105,7 +106,7 @@ class Mending:
         self.stage, self.bench, self.tolerance, self.part = stage, bench, tolerance, part
         self.plain, self.linear = stage.call_safely(stage.function), True
         self.linear = not (stage.incomes and not_linear_in(stage, stage.function))
-        self.wrong = self.bad(stage.function)
+        self.wrong, self.helped = self.bad(stage.function), []
 
     def bad(self, function):
         """The blocks that a function in the stage's place gets wrong, or that are not linear in what comes in."""
@@ -184,7 +185,7 @@ class Mending:
         found, made, left, odd = [*start.findings], [*start.made], start.left, start.odd
         while left and len(made) < most:
             tried = (self.ways(searches, most, made, left) for searches in SEARCHES[0 if made else n:n + 1])
-            ways = next(filter(None, tried), None)
+            ways = self.completing(made) or next(filter(None, tried), None)
             if not ways:
                 break
             odds = [self.bench.contradicted(self.stage, *made, edit) for _, edit in ways]
@@ -198,6 +199,11 @@ class Mending:
             found = [self.finding_of(edit, blocks or self.wrong, one.certain) for edit, blocks, one in zip(made, alone, found)]
         # What mends the smaller part only may hide the cause of the rest.
         return Outcome(found, made, left, odd) if not left or len(left) < len(self.wrong) / 2 else start
+
+    def completing(self, made):
+        """The plainest change that helped before, and makes all right that these leave wrong: as `ways`."""
+        whole = (edit for edit in sorted(self.helped, key=lambda edit: edit.cost) if self.left(*made, edit) == set())
+        return [(set(), edit) for edit in whole if self.bench.holds(*made, edit)[0]][:1] if made else []
 
     def ways(self, searches, most, made, left):
         """The changes that make the most right, after those that are made: (what then stays wrong, an `Edit`), best first.
@@ -215,6 +221,7 @@ class Mending:
             after = self.left(*made, edit)
             better = after is not None and after < left
             several = most > 1 and bool(after or self.others_wrong)
+            self.helped += [edit] * bool(better and most > 1)
             if better and (several or not after and self.bench.holds(*made, edit)[1]):
                 found.append((after, edit))
                 enough = enough if after else min(enough, (edit.definition.ancestor, edit.cost + DEARER))
