@@ -29,7 +29,7 @@ from .survey import Survey
 
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
 DEARER = 0.4                    # after a repair of everything, nothing is tried that costs so much more
-TRIES = {1: 1500, 4: 2000}      # most changes of a method -> most tries; twice that, once one is found
+TRIES = {1: 1500, 4: 2500}      # most changes of a method -> most tries; twice that, once one is found
 PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
 SEARCHES = ("small_changes", "forgotten_lines"), ("exchanges", "lacking_products"), ("computed",), ("more",)
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
