@@ -89,7 +89,8 @@ class Meanings:
             same = together.get(path[:3])
             if same is None or same.back.shape == path.back.shape:
                 together[path[:3]] = path if same is None else same._replace(back=same.back + path.back)
-        return [path for path in [*together.values(), *reads] if np.any(path.back)]
+        alone = [path for path in reads if together[path[:3]] is not path]
+        return [path for path in [*together.values(), *alone] if np.any(path.back)]
 
     def _note(self, name, value):
         """A variable of the step, with the shift that it is to have."""

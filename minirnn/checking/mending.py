@@ -248,8 +248,9 @@ class Mending:
             nodes, file = [node for node, _ in edit.changes], edit.definition.file
             moves = len(nodes) > 1 and isinstance(nodes[0], ast.stmt)
             no_array = isinstance(nodes[0], ast.Dict | ast.DictComp | ast.Constant)         # the numbers know nothing of it
-            several = not self.survey.innocent.issuperset((file, node.lineno) for node in nodes)
-            if moves or no_array or (several if len({n.lineno for n in nodes}) > 1 else self.suspects(file, *nodes)):
+            lines = {(file, node.lineno) for node in nodes}
+            guilty = self.suspects(file, *nodes) if len(lines) == 1 else not self.survey.innocent.issuperset(lines)
+            if guilty or moves or no_array:
                 yield edit
 
     def suspects(self, file, *nodes):

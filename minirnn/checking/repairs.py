@@ -805,23 +805,21 @@ def places(tree):
         whole = node.slice if isinstance(node.slice, ast.Slice) and not node.slice.step else None
         if whole and (whole.lower is None) != (whole.upper is None):
             pairs.setdefault((written(node.value), written(node.slice.lower or node.slice.upper)), []).append(node)
-        if _whole(node.slice) is not None:
-            kind = "derivative" if id(node) in functions else "exchanged"       # (one of a table of functions)
-            for n in (_whole(node.slice) + 1, _whole(node.slice) - 1, _whole(node.slice) + 2):
-                yield (kind, [(node.slice, expression_of(str(n)))], 0.8 + 0.1 * (n < 0),
-                       f"[{n}] belongs here instead of [{written(node.slice)}]")
         if isinstance(node.slice, ast.Name) and node.slice.id in turning:
             for sign in "+-":
                 new = expression_of(f"{node.slice.id} {sign} 1")
                 yield "shifted", [(node.slice, new)], 1.0, f"[{written(new)}] belongs here instead of [{node.slice.id}]"
         if _whole(node.slice) is not None:
+            kind = "derivative" if id(node) in functions else "exchanged"       # (one of a table of functions)
+            for n in (_whole(node.slice) + 1, _whole(node.slice) - 1, _whole(node.slice) + 2):
+                yield (kind, [(node.slice, expression_of(str(n)))], 0.8 + 0.1 * (n < 0),
+                       f"[{n}] belongs here instead of [{written(node.slice)}]")
             if isinstance(node.ctx, ast.Load) and not isinstance(node.value, ast.Name | ast.Attribute | ast.Subscript):
                 total = expression_of(f"({written(node.value)}).sum(axis=0)")
                 yield "axis", [(node, total)], 0.9, "one of them is taken for the sum of all"
     for statement in _nodes(tree, ast.AugAssign):               # grads["W"][1:] += d @ x[1:].T
-        cut = [n for n in ast.walk(statement) if isinstance(n, ast.Subscript) and not isinstance(n.value, ast.Name)
-               or isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load)]
-        cut = [n for n in cut if any(isinstance(part, ast.Slice) for part in ast.walk(n.slice))]
+        cut = [n for n in ast.walk(statement) if isinstance(n, ast.Subscript)
+               and any(isinstance(part, ast.Slice) for part in ast.walk(n.slice))]
         if len(cut) == 2 and isinstance(cut[0].ctx, ast.Store) and isinstance(cut[0].value, ast.Subscript):
             whole = ast.Subscript(cut[0].value.value, cut[0].value.slice, BINDING)
             yield ("missing term", [(cut[0], whole), (cut[1], cut[1].value)], 0.9,

@@ -26,7 +26,7 @@ import minirnn
 HERE = Path(__file__).parent
 D, H = 3, 4
 
-# The kinds of finding that name a kind of mistake rightly.
+# The kinds of finding that name a kind of mistake rightly; of a finding that has two, either does.
 KINDS = {
     "wrong activation derivative": {"derivative"},
     "missing factor": {"missing factor", "derivative"},
