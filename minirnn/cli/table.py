@@ -26,7 +26,7 @@ def add(commands):
 
 def which(text):
     """1 to 7, or "author"."""
-    if text != "author" and not text.isdigit():
+    if text not in ("author", *map(str, TABLES)):
         raise argparse.ArgumentTypeError(f"{text!r} is no table, expected 1 to {len(TABLES)}, or author")
     return text if text == "author" else int(text)
 
