@@ -179,7 +179,10 @@ def aliasing(trial, changed=()):
     for definition in trial.code.definitions.values():
         if not trial.wrong or definition.ancestor or _is_ours(definition.file) and not _is_ours(_file_of(trial.cell)):
             continue
+        room = _room_for_gradients(trial.cell, definition.function)
         for edit in unaliased(definition):
+            if _changed_by(edit.changes[0][0]) == room:         # which is there to be added to
+                continue
             left = trial.left(edit)
             if left is not None and left < trial.wrong:
                 ways.append((len(left), edit.cost, edit.line, left, edit))
@@ -200,6 +203,13 @@ def aliasing(trial, changed=()):
     return [Finding("changes its input", sentence, wrong, edit.definition.tree.name, edit.line, before,
                     tuple(p for p in trial.cell.params if p in names), edit.definition.lines.get(edit.line, before).strip(),
                     after, not left)]
+
+
+def _room_for_gradients(cell, function):
+    """The name of the argument, the last one, to which a method adds gradients; None if it has none."""
+    own = isinstance(cell, FunctionCell)
+    adding = cell.functions[1:] if own else (type(cell).weight_gradients, type(cell).initial_state_backward)
+    return function.__code__.co_varnames[function.__code__.co_argcount - 1] if function in adding else None
 
 
 def _changed_by(node):

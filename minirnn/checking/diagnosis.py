@@ -211,7 +211,7 @@ def _of_methods(probe, trial, cell, findings):
     """The findings so far, and those about each method alone, but for what rounding or an array changed in place explains."""
     if trial.problem.lowered or trial.problem.nonlinear:
         findings = findings + lost_digits(probe, trial.problem.lowered)
-    bench, kinds = Workbench(trial.code, trial, Meanings(probe)), {finding.kind for finding in findings}
+    bench, kinds = Workbench(trial.code, trial, Meanings(probe, trial.code)), {finding.kind for finding in findings}
     found = []
     mendings = [Mending(stage, bench, probe.tolerance, cell) for stage in stages(probe)]
     for mending in mendings:

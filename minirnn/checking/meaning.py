@@ -17,8 +17,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ..function_cell import FunctionCell
-from . import trace
-from .source import Code
 
 NOTE = "__note__"
 LARGEST = 2000              # elements of everything that is read in a step, of which the ways back are computed
@@ -37,11 +35,11 @@ class Meanings:
     """What each variable of a cell's forward step is (`values`), and the gradient with respect to it (`truth`).
 
     Args:
-        probe: a `Probe`; its first step is looked at.
+        probe: a `Probe`; its first step is looked at. code: a `Code` that holds the cell's forward step.
     """
 
-    def __init__(self, probe):
-        self.truth, self.values, self._probe = {}, {}, probe
+    def __init__(self, probe, code):
+        self.truth, self.values, self._probe, self._code = {}, {}, probe, code
         try:
             self._shifted = None, 0.0
             loss = self._loss(lambda definition, is_step: _noting(definition) if is_step else definition.tree, self._note)
@@ -54,8 +52,9 @@ class Meanings:
     def _loss(self, change, note):
         """A function of the first step of the probe, changed: its outputs times the incoming gradients."""
         probe, own = self._probe, isinstance(self._probe.cell, FunctionCell)
-        function, owner = (probe.cell.functions[0], None) if own else (type(probe.cell).step, type(probe.cell))
-        built = Code([function], owner).built(lambda d: change(d, d.function is function), {NOTE: note})
+        function = probe.cell.functions[0] if own else type(probe.cell).step
+        run = set(map(id, self._code.reached_from(function)))
+        built = self._code.built(lambda d: change(d, d.function is function) if id(d) in run else d.tree, {NOTE: note})
         step, twin = built.function(function), probe.twin
         x, old = probe.arrays["input", "x"][0], tuple(probe.arrays["state", name][0] for name in twin.state_names)
         given = (twin.params, x, old) if own else (twin, twin.input_terms(x[None])[0], old)
@@ -108,13 +107,9 @@ class Meanings:
         self._shifted = None, 0.0
         return found
 
-    def contradicted(self, stage, code):
-        """How many variables of a stage do not hold what they are called: (gradients, values of the forward step)."""
-        try:
-            traced = trace.Watched(stage.function, stage.owner, code)
-            traced.record(lambda: stage.call_safely(traced.function))
-        except Exception:                                       # no source to look into
-            return 0, 0
+    def contradicted(self, stage, traced):
+        """How many variables of a stage, `Watched`, do not hold what they are called: (gradients, values of the forward step)."""
+        traced.record(lambda: stage.call_safely(traced.function))
         last = {name: value for (_, name, _), value in traced.variables.items()}        # of each, after its last line
         differ = lambda a, b: a.shape == b.shape and not np.allclose(a, b, rtol=1e-6, atol=1e-8 * max(np.abs(b).max(), 1e-300))
         gradients = {name: self.truth.get(name[1:].removeprefix("_")) for name in last if name.startswith("d")}

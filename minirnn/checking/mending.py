@@ -30,6 +30,7 @@ from .survey import Survey
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
 DEARER = 0.4                    # after a repair of everything, nothing is tried that costs so much more
 TRIES = {1: 1500, 4: 2500}      # most changes of a method -> most tries; twice that, once one is found
+AT_ONCE = 100                   # changes that are compiled together
 PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
 SEARCHES = ("small_changes", "forgotten_lines"), ("exchanges", "lacking_products"), ("computed",), ("more",)
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
@@ -45,7 +46,7 @@ class Workbench:
     """
 
     def __init__(self, code, trial=None, meanings=None):
-        self.code, self.trial, self.meanings = code, trial, meanings
+        self.code, self.trial, self.meanings, self._held, self._watched = code, trial, meanings, {}, {}
 
     def definitions(self, stage):
         """Those that a stage's function runs, its own before its ancestors'; not what the forward pass runs, too."""
@@ -54,6 +55,18 @@ class Workbench:
         forward = self.code.reached_from(stage.forward) if stage.forward else []
         return [d for d in self.code.reached_from(stage.function) if not any(d is one for one in forward)]
 
+    def watched(self, stage, edited=False):
+        """A stage's function, `Watched`, as it is, or with the edits that its code has now.
+
+        Raises:
+            OSError, ValueError: there is no source to look into.
+        """
+        if edited:
+            return trace.Watched(stage.function, stage.owner, self.code)
+        if stage not in self._watched:
+            self._watched[stage] = self.watched(stage, edited=True)
+        return self._watched[stage]
+
     def contradicted(self, stage, *changes):
         """How many variables do not hold what they are called, with these edits: (gradients, other values)."""
         if not self.meanings or not self.meanings.values:
@@ -61,13 +74,19 @@ class Workbench:
         with ExitStack() as contexts:
             for edit in changes:
                 contexts.enter_context(edit.applied())
-            return self.meanings.contradicted(stage, self.code)
+            try:
+                return self.meanings.contradicted(stage, self.watched(stage, edited=bool(changes)))
+            except Exception:                                   # no source to look into, or it does not run
+                return 0, 0
 
     def holds(self, *changes):
         """(does everything stay right that was?, does something become right?, does the whole check pass?)"""
         if self.trial is None:
             return True, True, True
-        left, wrong = self.trial.left(*changes), self.trial.wrong
+        key, wrong = tuple(map(id, changes)), self.trial.wrong
+        if key not in self._held:                               # (with the edits, so that no other gets one's id)
+            self._held[key] = self.trial.left(*changes), changes
+        left = self._held[key][0]
         return left is not None and left <= wrong, left is not None and (left < wrong or not wrong), left == set()
 
 
@@ -138,7 +157,7 @@ class Mending:
             return []
         if any(not np.isfinite(a).all() for a in self.plain.values()):
             return [self.not_finite()]
-        self.survey = Survey(self.stage, self.bench.code, self.wrong)
+        self.survey = Survey(self.stage, self.bench, self.wrong)
         self.usual = self.bench.contradicted(self.stage)[1]
         found, _, left, _ = self.searched()
         if not left:
@@ -214,7 +233,10 @@ class Mending:
         found, enough, tries = [], (np.inf, np.inf), TRIES[most] * (2 if made else 1)
         rank = lambda way: (len(way[0]), way[1].definition.ancestor, way[1].cost)
         proposals = chain.from_iterable(getattr(self, search)(made) for search in searches)
-        for edit in sorted(proposals, key=lambda edit: (edit.definition.ancestor, edit.cost)):
+        proposals = sorted(proposals, key=lambda edit: (edit.definition.ancestor, edit.cost))
+        for k, edit in enumerate(proposals):
+            if not k % AT_ONCE:
+                self.bench.code.prepare(made, proposals[k:k + AT_ONCE])
             if (edit.definition.ancestor, edit.cost) > enough or self.tries > tries:
                 break
             self.tries += 1
@@ -234,31 +256,28 @@ class Mending:
 
     def exchanges(self, made):
         """One quantity in another's place."""
-        return self.of_guilty_lines(exchanges(definition, self.survey, partial(self.suspects, definition.file))
+        return self.of_guilty_lines(exchanges(definition, self.survey, partial(self.suspects, definition))
                                     for definition in self.bench.definitions(self.stage))
 
     def more(self, made):
         """A factor or a term that is missing."""
-        return self.of_guilty_lines(more(definition, self.survey, partial(self.suspects, definition.file))
+        return self.of_guilty_lines(more(definition, self.survey, partial(self.suspects, definition))
                                     for definition in self.bench.definitions(self.stage))
 
     def of_guilty_lines(self, many):
         """The edits that touch a line which a wrong gradient depends on, or move lines."""
         for edit in chain.from_iterable(many):
-            nodes, file = [node for node, _ in edit.changes], edit.definition.file
+            nodes = [node for node, _ in edit.changes]
             moves = len(nodes) > 1 and isinstance(nodes[0], ast.stmt)
             no_array = isinstance(nodes[0], ast.Dict | ast.DictComp | ast.Constant)         # the numbers know nothing of it
-            lines = {(file, node.lineno) for node in nodes}
-            guilty = self.suspects(file, *nodes) if len(lines) == 1 else not self.survey.innocent.issuperset(lines)
+            lines = {(edit.definition.file, node.lineno) for node in nodes}
+            guilty = not (self.spared if len(lines) == 1 else self.survey.innocent).issuperset(lines)
             if guilty or moves or no_array:
                 yield edit
 
-    def suspects(self, file, *nodes):
-        """Whether other code could help in the place of some nodes of a line, by what the numbers say of its values."""
-        if (file, nodes[0].lineno) in self.spared:
-            return False
-        cleared = self.alone and self.search and len(nodes) == 1 and isinstance(nodes[0], ast.expr)
-        return not (cleared and self.search.clears(file, nodes[0]))
+    def suspects(self, definition, node):
+        """Whether other code could help in a line."""
+        return (definition.file, node.lineno) not in self.spared
 
     def forgotten_lines(self, made):
         """Lines like others, that add to a gradient to which nothing is added."""
@@ -277,7 +296,7 @@ class Mending:
     def asked(self, made):
         """What the numbers say of the code with these edits, but for lines that are spared: proposals, the best first."""
         try:
-            search = Search(self.stage, self.bench.code, self.tolerance) if made else self.search
+            search = self.searching(edited=True) if made else self.search
             proposals = search.proposals(self.spared) if search else []
         except Exception:                                       # with the edits it does not run
             return []
@@ -288,9 +307,12 @@ class Mending:
     def search(self):
         """The numbers of the code as it is; None if they cannot be had."""
         try:
-            return Search(self.stage, self.bench.code, self.tolerance)
+            return self.searching()
         except Exception:                                       # no source to look into, or it does not run on single columns
             return None
+
+    def searching(self, edited=False):
+        return Search(self.stage, self.bench.watched(self.stage, edited), self.tolerance)
 
     def as_edit(self, proposal):
         """The `Edit` that puts a proposal's code in its place, of a variable before it is read; or None."""
@@ -407,7 +429,7 @@ class Mending:
     def not_finite(self):
         """The first value of the stage that is NaN or infinite."""
         try:
-            traced = trace.Watched(self.stage.function, self.stage.owner)
+            traced = self.bench.watched(self.stage)
             values = traced.record(lambda: self.stage.call_safely(traced.function))
             first = next(traced.expressions[key.expression] for key, value in values.items() if not np.isfinite(value).all())
         except (OSError, ValueError, StopIteration):
@@ -418,7 +440,7 @@ class Mending:
     def first_not_linear(self, blocks):
         """The first value that is neither linear in the incoming gradients nor independent of them; None if none is."""
         try:
-            traced, seen = trace.Watched(self.stage.function, self.stage.owner), []
+            traced, seen = self.bench.watched(self.stage), []
             for scale, other in ((1, 0), (0, 1), (1, 1), (HUGE, 0), (TINY, 0)):
                 values = traced.record(lambda: self.stage.call_safely(traced.function, scale, 0, other))
                 seen.append({**values, **traced.variables})     # expressions, and variables after a line

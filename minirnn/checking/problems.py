@@ -76,15 +76,21 @@ class CellProblem:
         terms += [(a * weights).sum() for a, weights in zip(run.state, self.state_weights)]
         return _finite(sum(terms))
 
-    def derived(self):
+    def derived(self, run=None, promising=lambda found: True):
         """(kind, name) -> gradient, by the cell's own backward pass.
 
         It runs in chunks of two steps, so that a sum over time that is assigned instead of added shows, and twice, so that
         a gradient shows that depends on what ran before.
+
+        Args:
+            run: of the problem as it is, if there is one already.
+            promising: called with what is found at first; if False, nothing more is looked at.
         """
-        run = self.run(None)
-        found, again = self._backward(run, *self.incoming), self._backward(run, *self.incoming)
-        self.unsteady = differing(found, again, 1e-12, 0)
+        run = run or self.run(None)
+        found, self.unsteady, self.nonlinear, self.lowered = self._backward(run, *self.incoming), [], [], {}
+        if not promising(found):
+            return found
+        self.unsteady = differing(found, self._backward(run, *self.incoming), 1e-12, 0)
         backward = lambda incoming: self._backward(run, *incoming)
         self.nonlinear = [] if self.unsteady else not_linear(backward, self.incoming, found)
         self.lowered = lowered_in_memo(self.cell, self.xs[:1])

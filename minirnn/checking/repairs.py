@@ -13,6 +13,7 @@ import ast
 import copy
 import re
 from itertools import combinations, permutations
+from keyword import iskeyword
 from typing import NamedTuple
 
 from .source import Definition
@@ -50,6 +51,13 @@ class Edit(NamedTuple):
             after = "; ".join(map(first, self.changes[0][1] if statements[0] is node else statements))
         return before, after if after != "pass" else "(nothing)"
 
+    def settle(self):
+        """Give what is new the place of what it stands for."""
+        for node, new in self.changes:
+            for part in (part for n in new for part in ast.walk(n)):
+                if isinstance(part, ast.expr | ast.stmt | ast.keyword) and "lineno" not in vars(part):
+                    ast.copy_location(part, node)
+
     def applied(self):
         """A context in which the tree has the change; afterwards it is what it was."""
         return _Applied(self)
@@ -63,10 +71,7 @@ class _Applied:
 
     def __enter__(self):
         places = [(*_place(self.edit.definition.tree, node), new) for node, new in self.edit.changes]
-        for node, new in self.edit.changes:
-            for part in (part for n in new for part in ast.walk(n)):
-                if isinstance(part, ast.expr | ast.stmt | ast.keyword) and "lineno" not in vars(part):
-                    ast.copy_location(part, node)
+        self.edit.settle()
         for parent, field, index, new in sorted(places, key=lambda place: -(place[2] or 0)):
             value = getattr(parent, field)
             self.undo.append((parent, field, value))
@@ -202,6 +207,8 @@ def unaliased(definition):
 
 def expression_of(text):
     """An expression without a place, which it gets where it is put."""
+    if text.isidentifier() and not iskeyword(text):             # most are: this is faster
+        return ast.Name(text, ast.Load())
     tree = ast.parse(text, mode="eval").body
     for node in ast.walk(tree):
         for name in ("lineno", "col_offset", "end_lineno", "end_col_offset"):

@@ -117,14 +117,13 @@ class Search:
     """The wrong values of one stage: those which, put right, make the stage's gradients right.
 
     Args:
-        stage: a `Stage`. code: its `Code`, perhaps with edits in it. tolerance: of its gradients, relative.
+        stage: a `Stage`. traced: its function, `Watched`, perhaps with edits in it. tolerance: of its gradients, relative.
     """
 
-    def __init__(self, stage, code, tolerance):
+    def __init__(self, stage, traced, tolerance):
         self.stage, self.tolerance, self.degrees = stage, tolerance, {}
         self.named = stage.named()
-        self.traced = trace.Watched(stage.function, stage.owner, code)
-        truth = stage.column_truth
+        self.traced, truth = traced, stage.column_truth
         self.blocks = list(truth)
         ends = np.cumsum([0, *(truth[block].size for block in self.blocks)])
         self.slices = {block: slice(*pair) for block, pair in zip(self.blocks, zip(ends, ends[1:]))}
@@ -133,7 +132,7 @@ class Search:
         for block in self.blocks:
             size = np.abs(truth[block]).max(initial=0)
             self.scales[self.slices[block]] = max(size, 1e-3 * np.abs(self.truth).max())
-        self.runs, self._reached_at, self._cleared, self._may, self._effects_of = 0, {}, {}, {}, {}
+        self.runs, self._may, self._effects_of = 0, {}, {}
         self.recorded = Recorded(self)
         self.degrees, self.base = self.recorded.degrees(), self.run({})
         self.solved = []                                        # (site, values, where known) that make everything right
@@ -174,18 +173,6 @@ class Search:
         """Whether a statement may be wrong though its values are right: where it puts them, or what it calls adds elsewhere."""
         own = "|".join({e.function for e in self.traced.expressions})
         return any(re.search(rf"\b({own})\(|^[^=]*\[[^=]*:[^=]*\][^=]*=", self.traced.source_of(line)) for _, line in lines)
-
-    def clears(self, file, node):
-        """Whether an expression is not to blame alone: with no other values in its place all comes right."""
-        if not self._reached_at:
-            for key, value in self.recorded.values.items():
-                e = self.traced.expressions[key.expression]
-                self._reached_at.setdefault((e.file, e.place), []).append((key, value))
-        place = file, trace.place_of(node)
-        if place not in self._cleared:
-            reached = self._reached_at.get(place) if not RESHAPED.search(ast.unparse(node)) else None
-            self._cleared[place] = bool(reached) and not self._may_mend(Site(None, *map(list, zip(*reached))))
-        return self._cleared[place]
 
     def _may_mend(self, site):
         """Whether there could be values with which everything comes right; True, if that would take too long to tell."""

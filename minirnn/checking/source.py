@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from ..cells.cell import CalledStep
 
+CHOSEN = "__chosen__"
 
 class Definition(NamedTuple):
     """A function as a syntax tree, with the line numbers of its file."""
@@ -38,6 +39,7 @@ class Code:
     Args:
         entries: functions (or methods, as functions), written in Python.
         owner: the class whose methods they are, if they are.
+        all_needed: whether each of the entries must have a source; if not, those without are left out.
 
     Attributes:
         definitions: function -> `Definition`, of the entries first. A called function without source is left as it is.
@@ -46,14 +48,18 @@ class Code:
         OSError: the source of an entry cannot be found. ValueError: an entry is not written with def.
     """
 
-    def __init__(self, entries, owner=None):
+    def __init__(self, entries, owner=None, all_needed=True):
         self.owner = owner
         self.ancestors = [kind for kind in owner.__mro__ if kind is not object] if owner else []
         self.kinds = list(self.ancestors)                       # every class that is compiled again
-        self.definitions, self._compiled, self._own = {}, {}, {}
+        self.definitions, self._compiled, self._own, self._choices = {}, {}, {}, {}
         for function in entries:
-            self.definitions[function] = self._definition(function)
-        waiting, seen = list(entries), set(entries)
+            try:
+                self.definitions[function] = self._definition(function)
+            except (OSError, ValueError):
+                if all_needed:
+                    raise
+        waiting, seen = list(self.definitions), set(entries)
         while waiting:
             for called in self._called_by(waiting.pop()):
                 if called not in seen:
@@ -108,13 +114,18 @@ class Code:
         SyntaxError and the like, if an edit makes no sense.
         """
         built, kept = self._unchanged, {}                       # (compiled while nothing is changed)
-        with ExitStack() as contexts:
-            for edit in edits:
-                contexts.enter_context(edit.applied())
-            changed = {id(edit.definition): edit.definition for edit in edits}
-            codes = {d.function: self._code_of(d, d.again()) for d in changed.values()}
-            if any(code.co_freevars != function.__code__.co_freevars for function, code in codes.items()):
-                built, codes = self.built(lambda d: d.again() if id(d) in changed else d.tree), {}
+        choice = self._choices.get(tuple(map(id, edits)))
+        if choice:
+            codes, space, number, *_ = choice
+            space[CHOSEN] = number
+        else:
+            with ExitStack() as contexts:
+                for edit in edits:
+                    contexts.enter_context(edit.applied())
+                changed = {id(edit.definition): edit.definition for edit in edits}
+                codes = {d.function: self._code_of(d, d.again()) for d in changed.values()}
+                if any(code.co_freevars != function.__code__.co_freevars for function, code in codes.items()):
+                    built, codes = self.built(lambda d: d.again() if id(d) in changed else d.tree), {}
         try:
             for function, code in codes.items():
                 kept[function] = built.functions[function].__code__
@@ -123,6 +134,36 @@ class Code:
         finally:
             for function, code in kept.items():
                 built.functions[function].__code__ = code
+
+    def prepare(self, made, edits):
+        """Compile many edits at once, each of which is to be tried after those that are made.
+
+        A changed expression becomes a choice between what stands there and all that may stand there. A function that is
+        compiled so costs little more than with one edit, and `edited` then only says which is chosen.
+        """
+        self._choices = {}
+        by_function = {}
+        for edit in edits:
+            (node, new), *others = edit.changes
+            if not others and len(new) == 1 and _may_be_chosen(node) and _may_be_chosen(new[0]):
+                by_function.setdefault(edit.definition.function, []).append(edit)
+        with ExitStack() as contexts:
+            for edit in made:
+                contexts.enter_context(edit.applied())
+            changed = {edit.definition.function: edit.definition for edit in made}
+            for function, group in by_function.items():
+                definition, by_node = group[0].definition, {}
+                for number, edit in enumerate(group):
+                    edit.settle()
+                    by_node.setdefault(id(edit.changes[0][0]), []).append((number, edit.changes[0][1][0]))
+                try:
+                    codes = {f: self._code_of(d, d.again()) for f, d in changed.items() if f is not function}
+                    codes[function] = self._code_of(definition, _choosing(definition.tree, by_node))
+                except Exception:                               # one of them makes no sense: each is compiled alone
+                    continue
+                if all(code.co_freevars == f.__code__.co_freevars for f, code in codes.items()):
+                    space, ids = self._unchanged.functions[function].__globals__, tuple(map(id, made))
+                    self._choices |= {(*ids, id(edit)): (codes, space, number, made, edit) for number, edit in enumerate(group)}
 
     @cached_property
     def _unchanged(self):
@@ -239,6 +280,32 @@ class Built:
         other = object.__new__(self.kind)
         vars(other).update({name: value for name, value in vars(thing).items() if not isinstance(value, CalledStep)})
         return other
+
+
+def _may_be_chosen(node):
+    """Whether a node is an expression that is read, in the place of which a choice between several can stand."""
+    is_read = isinstance(getattr(node, "ctx", None), ast.Load | None)
+    return is_read and isinstance(node, ast.expr) and not any(isinstance(n, ast.Slice | ast.Starred) for n in (
+        node, *getattr(node, "elts", ())))
+
+
+def _choosing(node, by_node):
+    """The node, anew, in which expressions are a choice between what stands there and others.
+
+    Args:
+        by_node: id of a node -> [(number, another expression)], with numbers in rising order.
+    """
+    fields, found = dict(ast.iter_fields(node)), node
+    new = {name: [_choosing(v, by_node) if isinstance(v, ast.AST) else v for v in value] if isinstance(value, list)
+           else _choosing(value, by_node) if isinstance(value, ast.AST) else value for name, value in fields.items()}
+    if any(new[name] is not value and new[name] != value for name, value in fields.items()):
+        found = ast.copy_location(type(node)(**new), node)
+    for number, other in by_node.get(id(node), ()):
+        test = ast.Compare(ast.Name(CHOSEN, ast.Load()), [ast.Eq()], [ast.Constant(number)])
+        found = ast.copy_location(ast.IfExp(test, other, found), node)
+        for part in (test, test.left, *test.comparators):
+            ast.copy_location(part, node)
+    return found
 
 
 def _plain(value):

@@ -12,18 +12,18 @@ class Survey:
     """One stage, with all the values in it noted once.
 
     Args:
-        stage: a `Stage`. code: its `Code`, or None. wrong: the blocks that it gets wrong.
+        stage: a `Stage`. bench: a `Workbench`. wrong: the blocks that it gets wrong.
 
     Attributes:
         innocent: (file, line) of the lines that no wrong gradient depends on: whatever stands there may change, it stays wrong.
         given: code -> value of what the stage is given, whether it reads it or not.
     """
 
-    def __init__(self, stage, code, wrong):
+    def __init__(self, stage, bench, wrong):
         self.innocent, self._at, self._names, self.given = set(), {}, {}, {}
         self._function = stage.function
         try:
-            traced = trace.Watched(stage.function, stage.owner, code)
+            traced = bench.watched(stage)
             values = traced.record(lambda: stage.call_safely(traced.function))
         except Exception:                                       # no source, or it does not run: nothing is known
             return

@@ -46,19 +46,28 @@ class WholeCheck:
                 array[...] = kept
                 self._slopes.setdefault(block, []).append((direction, slope))
         self._states = self.problem.run(None).state
-        self.code = Code(_with_source(cell), None if isinstance(cell, FunctionCell) else type(cell))
+        own = isinstance(cell, FunctionCell)
+        entries = cell.functions if own else [getattr(type(cell), name) for name in ENTRIES]
+        self.code = Code(dict.fromkeys(entries), None if own else type(cell), all_needed=False)
         self._weights = self.problem.weights.copy(), copies(self.problem.state_weights)
-        self.wrong = self._wrong(self.problem)
+        self._before = self.problem.derived()
+        self.wrong = self._wrong(self.problem, self._before)
+        # Where only numbers are wrong, what leaves them as they are, or makes others wrong, need not be looked at any closer.
+        self._plain = not self.problem.unsteady and not self.problem.nonlinear and not self.problem.lowered
 
     def left(self, *edits):
-        """The blocks that are wrong after these edits; None if the forward pass is no longer the same, or fails."""
+        """The blocks that are wrong after these edits; None if the forward pass is no longer the same, or fails.
+
+        Of edits that mend nothing, or make right blocks wrong, only the numbers are compared.
+        """
         params, kept = self.problem.cell.params.flat, self.problem.cell.params.flat.copy()
         try:
             with self.repaired(*edits) as cell, np.errstate(all="ignore"):
                 problem = self._problem_of(cell)
-                if not all(np.array_equal(a, b) for a, b in zip(problem.run(None).state, self._states)):
+                run = problem.run(None)
+                if not all(np.array_equal(a, b) for a, b in zip(run.state, self._states)):
                     return None
-                return self._wrong(problem)
+                return self._wrong(problem, problem.derived(run, self._promises))
         except Exception:                                       # whatever a change of somebody's code may raise
             return None
         finally:
@@ -81,27 +90,23 @@ class WholeCheck:
             else:
                 yield built.stand_in(self.problem.cell)
 
-    def _wrong(self, problem):
-        derived, wrong = problem.derived(), set()
-        flowing = max(np.abs(a).max(initial=0) for a in derived.values())
+    def _promises(self, derived):
+        """Whether gradients may be those of a repair."""
+        same = self._plain and all(np.array_equal(derived[block], a) for block, a in self._before.items())
+        return not same and self._by_numbers(derived) <= self.wrong
+
+    def _by_numbers(self, derived):
+        """The blocks whose gradient is not the numeric one."""
+        wrong, flowing = set(), max(np.abs(a).max(initial=0) for a in derived.values())
         for block, slopes in self._slopes.items():
             for direction, slope in slopes:
-                size = np.abs(derived[block] * direction).sum() + abs(slope)
-                if not abs((derived[block] * direction).sum() - slope) <= self.tolerance * size + 1e-12 * flowing:
+                product = derived[block] * direction
+                size = np.abs(product).sum() + abs(slope)
+                if not abs(product.sum() - slope) <= self.tolerance * size + 1e-12 * flowing:
                     wrong.add(block)
+        return wrong
+
+    def _wrong(self, problem, derived):
         named = {*problem.unsteady, *problem.nonlinear}
-        wrong |= {block for block in derived if block[1] in named}
+        wrong = self._by_numbers(derived) | {block for block in derived if block[1] in named}
         return wrong | {("memo", name) for name in problem.lowered}
-
-
-def _with_source(cell):
-    """The functions of a cell that have a source."""
-    candidates = cell.functions if isinstance(cell, FunctionCell) else [getattr(type(cell), name) for name in ENTRIES]
-    found = []
-    for function in dict.fromkeys(candidates):
-        try:
-            Code([function], None if isinstance(cell, FunctionCell) else type(cell))
-        except (OSError, ValueError):
-            continue
-        found.append(function)
-    return found

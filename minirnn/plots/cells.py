@@ -221,8 +221,8 @@ def unrolled_figure(data):
     _network(network, data, steps)
     symbol = pretty(data["name"])
     marker = "o" if n_steps <= 40 else None
-    for axes, array, colour, label in ((above, values, ROLES["value"], f"{symbol}"),
-                                       (below, np.abs(gradients), ROLES["gradient"], f"size of its gradient")):
+    for axes, array, colour, label in ((above, values, ROLES["value"], symbol),
+                                       (below, np.abs(gradients), ROLES["gradient"], "size of its gradient")):
         array = np.where(array == 0, np.nan, array) if axes is below else array
         axes.plot(steps, array, color=FAINT, linewidth=0.8, alpha=0.7)
         axes.plot(steps, array[:, data["unit"]], color=colour, linewidth=2.2, marker=marker, markersize=4.5)

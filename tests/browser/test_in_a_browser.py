@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-import minirnn
 from browser.webdriver import Browser, free_port, programs, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,6 +1,5 @@
 """The exercises of notebook 11: right answers, typical wrong ones, and what the student is told."""
 
-import numpy as np
 import pytest
 
 from exercises.answers import revealed, told, written
