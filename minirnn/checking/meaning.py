@@ -108,7 +108,7 @@ class Meanings:
         return found
 
     def contradicted(self, stage, traced):
-        """How many variables of a stage, `Watched`, do not hold what they are called: (gradients, values of the forward step)."""
+        """How many variables of a stage, `Watched`, do not hold what they are called: (gradients, other values)."""
         traced.record(lambda: stage.call_safely(traced.function))
         last = {name: value for (_, name, _), value in traced.variables.items()}        # of each, after its last line
         differ = lambda a, b: a.shape == b.shape and not np.allclose(a, b, rtol=1e-6, atol=1e-8 * max(np.abs(b).max(), 1e-300))
