@@ -217,6 +217,8 @@ def constant_factor(case):
 
 def factor_missing(case):
     for sign, parts in case.products((case.needed / case.value)[None], 2)[0]:
+        if any(f"(1 / {q.text})" in [other.text for other in parts] for q in parts):
+            continue
         slope = any(q.slope_of for q in parts)
         cost = 1 + 0.6 * (len(parts) - 1) + 0.5 * (sign < 0) + 0.3 * _made_up(parts)
         cost += 0.05 * (case.degree == 0)                       # it belongs to the gradient that comes in
@@ -246,7 +248,7 @@ def another_quantity(case):
                 kind = "exchanged" if np.any(case.value) else "carry"
                 yield Explanation(1.35 + odd, kind, f"`{case.code}` stands where {text} belongs", code)
     for sign, parts in case.gradient_products(case.needed, 1) if not case.is_name else ():
-        if len(parts) == 2:
+        if len(parts) == 2 and case.code not in [q.code for q in parts]:       # (of that, a factor is missing)
             slope = any(q.slope_of for q in parts)
             yield Explanation(2 - 0.6 * slope + 0.1 * _made_up(parts) + (sign < 0), "derivative" if slope else "exchanged",
                               f"`{case.code}` stands where {'−' * (sign < 0)}{_product(parts)} belongs",
@@ -257,6 +259,8 @@ def term_missing(case):
     """needed − value is ± 1, a product of up to two quantities, or of one gradient and up to two quantities."""
     missing, nothing = case.needed - case.value, not np.any(case.value)
     for sign, parts in [*case.products(missing[None], 2)[0], *case.gradient_products(missing, 2)]:
+        if any(q.text.startswith("(1 / ") and f"/ {q.code[4:]}" not in case.code for q in parts):
+            continue                                            # a term is divided by what other things here are divided by
         cost = 1.3 + 0.3 * len(parts) + 0.1 * _made_up(parts) + 0.5 * (len(parts) == 1 and parts[0].is_sum)
         if nothing and sign > 0:
             yield Explanation(cost, "carry", f"`{case.code}` lets nothing through: {_product(parts)} belongs here",

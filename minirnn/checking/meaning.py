@@ -110,10 +110,16 @@ class Meanings:
     def contradicted(self, stage, traced):
         """How many variables of a stage, `Watched`, do not hold what they are called: (gradients, other values)."""
         traced.record(lambda: stage.call_safely(traced.function))
-        last = {name: value for (_, name, _), value in traced.variables.items()}        # of each, after its last line
+        last, first = {}, {}                                    # of each, after its last line, and after its first
+        for (_, name, _), value in traced.variables.items():
+            last[name] = value
+            first.setdefault(name, value)
         differ = lambda a, b: a.shape == b.shape and not np.allclose(a, b, rtol=1e-6, atol=1e-8 * max(np.abs(b).max(), 1e-300))
         gradients = {name: self.truth.get(name[1:].removeprefix("_")) for name in last if name.startswith("d")}
         wrong = [name for name, truth in gradients.items() if truth is not None and differ(last[name], truth)]
+        given = {f"d{state}{end}": d[0] for state, d in zip(self._probe.cell.state_names, self._probe.dnews)
+                 for end in ("_new", "new", "_next", "next")}
+        wrong += [name for name, d in given.items() if name in first and differ(first[name], d)]
         return len(wrong), sum(differ(last[name], value) for name, value in self.values.items() if name in last)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from . import trace
 from .finding import Finding, few, label
 from .problems import HUGE, TINY
-from .naming import named
+from .naming import named, sigmoid_slopes
 from .repairs import Edit, edits, exchanges, expression_of, missing_lines, more, written
 from .search import Search, holds_slope, looks_like_slope
 from .stages import agrees
@@ -29,7 +29,7 @@ from .survey import Survey
 
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
 DEARER = 0.4                    # after a repair of everything, nothing is tried that costs so much more
-TRIES = {1: 1500, 4: 2500}      # most changes of a method -> most tries; twice that, once one is found
+TRIES = {1: 2500, 4: 2500}      # most changes of a method -> most tries; twice that, once one is found
 AT_ONCE = 100                   # changes that are compiled together
 PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
 SEARCHES = ("small_changes", "forgotten_lines"), ("exchanges", "lacking_products"), ("computed",), ("more",)
@@ -209,6 +209,7 @@ class Mending:
                 break
             odds = [self.bench.contradicted(self.stage, *made, edit) for _, edit in ways]
             odds = [gradients + max(0, values - self.usual) for gradients, values in odds]
+            odds = [n + self.breaks_a_slope(edit) for n, (_, edit) in zip(odds, ways)]
             odd = min(odds)
             after, edit = ways[odds.index(odd)]
             found.append(self.finding_of(edit, left - after, self.bench.holds(*made, edit)[2]))
@@ -218,6 +219,13 @@ class Mending:
             found = [self.finding_of(edit, blocks or self.wrong, one.certain) for edit, blocks, one in zip(made, alone, found)]
         # What mends the smaller part only may hide the cause of the rest.
         return Outcome(found, made, left, odd) if not left or len(left) < len(self.wrong) / 2 else start
+
+    @staticmethod
+    def breaks_a_slope(edit):
+        """Whether a slope q(1 − q), as right code has them, is there no more after an edit: another would be better."""
+        before = sigmoid_slopes(edit.definition.tree)
+        with edit.applied():
+            return edit.kind != "derivative" and sigmoid_slopes(edit.definition.tree) < before
 
     def completing(self, made):
         """The plainest change that helped before, and makes all right that these leave wrong: as `ways`."""
@@ -252,7 +260,11 @@ class Mending:
 
     def small_changes(self, made):
         """Small changes of the code, of every function that the stage runs."""
-        return self.of_guilty_lines(map(edits, self.bench.definitions(self.stage)))
+        return self.of_guilty_lines([self._small_changes])
+
+    @cached_property
+    def _small_changes(self):
+        return [edit for definition in self.bench.definitions(self.stage) for edit in edits(definition)]
 
     def exchanges(self, made):
         """One quantity in another's place."""
@@ -272,7 +284,7 @@ class Mending:
             no_array = isinstance(nodes[0], ast.Dict | ast.DictComp | ast.Constant)         # the numbers know nothing of it
             lines = {(edit.definition.file, node.lineno) for node in nodes}
             guilty = not (self.spared if len(lines) == 1 else self.survey.innocent).issuperset(lines)
-            if guilty or moves or no_array:
+            if guilty or moves or no_array or edit.kind == "overwritten":      # (which may leave a line without effect)
                 yield edit
 
     def suspects(self, definition, node):
@@ -291,7 +303,7 @@ class Mending:
         with ExitStack() as contexts:
             for edit in made:
                 contexts.enter_context(edit.applied())
-            return list(filter(None, map(self.as_edit, self.asked(made)[:PROPOSALS])))
+            return [edit for proposal in self.asked(made)[:PROPOSALS] for edit in self.as_edits(proposal)]
 
     def asked(self, made):
         """What the numbers say of the code with these edits, but for lines that are spared: proposals, the best first."""
@@ -314,22 +326,25 @@ class Mending:
     def searching(self, edited=False):
         return Search(self.stage, self.bench.watched(self.stage, edited), self.tolerance)
 
-    def as_edit(self, proposal):
-        """The `Edit` that puts a proposal's code in its place, of a variable before it is read; or None."""
+    def as_edits(self, proposal):
+        """The `Edit`s that put a proposal's code in its place: of a variable before it is read, or where it is assigned."""
         site, explanation, _ = proposal
         e = site.expression
         for definition in self.bench.definitions(self.stage) if explanation.code else ():
             if (e.function, e.file) != (definition.tree.name, definition.file):
                 continue
+            edit = partial(Edit, definition, explanation.kind, why=explanation.phrase)
             for node in ast.walk(definition.tree):
                 if site.readers and isinstance(node, ast.stmt) and node.lineno == e.statement:
-                    new = [*ast.parse(f"{e.text} = {explanation.code}").body, node]
+                    yield edit(((node, [*ast.parse(f"{e.text} = {explanation.code}").body, node]),), explanation.cost)
+                    break
                 elif not site.readers and hasattr(node, "lineno") and trace.place_of(node) == e.place:
-                    new = [expression_of(explanation.code)]
-                else:
-                    continue
-                return Edit(definition, explanation.kind, ((node, new),), explanation.cost, explanation.phrase)
-        return None
+                    yield edit(((node, [expression_of(explanation.code)]),), explanation.cost)
+                    break
+            made = [n for n in ast.walk(definition.tree) if isinstance(n, ast.Assign) and written(n.targets[0]) == e.text]
+            if e.text.isidentifier() and len(made) == 1 and not site.readers:
+                line = ast.parse(f"{e.text} = {explanation.code}").body[0]
+                yield edit(((made[0], [made[0], line]),), explanation.cost + 0.01)
 
     def finding_of(self, edit, blocks, certain):
         """A change of the code that works, as a `Finding`."""

@@ -47,7 +47,35 @@ def named(edit, definitions, survey):
     if single and edit.kind in ("missing term", "surplus term") and any(
             isinstance(a, ast.Constant) and a.value in (0, 1) for call in cases for a in call.args):
         return "derivative", edit.why, edit.kind                # an activation's slope, in two pieces
+    if "of a softmax" in edit.why:
+        return edit.kind, edit.why, "derivative"
+    if edit.kind == "overwritten" and isinstance(getattr(node, "targets", [None])[0], ast.Name):
+        return edit.kind, edit.why, "missing term"              # what a name held before came on another path
     return edit.kind, edit.why, ""
+
+
+def sigmoid_slopes(tree):
+    """How many products hold both q and 1 − q, also where one line goes on multiplying what another made."""
+    products, going_on = [], {}                                 # the factors of each; of each name, those that it was given
+    for statement in _in_order(tree.body):
+        inner = [n for n in ast.walk(statement) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult)]
+        products += [_operands(n, False) for n in inner]
+        written_to = [statement.target] if isinstance(statement, ast.AugAssign) else getattr(statement, "targets", [])
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            written_to = [k.value for k in statement.value.keywords if k.arg == "out"]
+        for name in map(written, written_to):
+            more = isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Mult)
+            going_on[name] = going_on.get(name, []) + _operands(statement.value, False) if more else []
+            products += [going_on[name]] * more
+    pairs = [{q for q in factors if f"1 - {q}" in factors or f"1.0 - {q}" in factors} for factors in products]
+    return sum(map(len, pairs))
+
+
+def _in_order(body):
+    """The statements of a body, and of those in it, as they stand one below the other; loops and conditions left out."""
+    for statement in body:
+        inner = [part for name in ("body", "orelse") for part in getattr(statement, name, [])]
+        yield from _in_order(inner) if inner else [statement]
 
 
 def _of_one_factor(before, after):

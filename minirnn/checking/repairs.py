@@ -11,10 +11,13 @@ a place in `KINDS_OF_REPAIR`.
 
 import ast
 import copy
+import dis
 import re
 from itertools import combinations, permutations
 from keyword import iskeyword
 from typing import NamedTuple
+
+import numpy as np
 
 from .source import Definition
 from .trace import plain
@@ -110,8 +113,9 @@ def _children(tree):
 def edits(definition, kinds=None):
     """Every `Edit` of a function, the plainest kinds first."""
     known = [name for name, value in definition.function.__globals__.items() if type(value) in (int, float)]
+    given = {numbers: [known], scales: [known], callees: [_held_by_class(definition.function)]}
     for generator in kinds or KINDS_OF_REPAIR:
-        for kind, changes, cost, *why in generator(definition.tree, *[known] * (generator in (numbers, scales))):
+        for kind, changes, cost, *why in generator(definition.tree, *given.get(generator, [])):
             put = tuple((node, new if isinstance(new, list) else [new]) for node, new in changes)
             yield Edit(definition, kind, put, cost, *why)
 
@@ -127,6 +131,8 @@ def exchanges(definition, survey, wanted):
     in_place = {n.target.id for n in _nodes(tree, ast.AugAssign) if isinstance(n.target, ast.Name)}
     changed = {id(n.value) for n in _nodes(tree, ast.Assign) if written(n.targets[0]) in in_place}
     inner = {id(n): f for f in _nodes(tree, ast.FunctionDef, ast.Lambda) for n in ast.walk(f)}     # which nobody looks into
+    outer = [*(a.arg for a in tree.args.args), *(n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store))]
+    within = lambda node: [*(n.id for n in ast.walk(inner[id(node)]) if isinstance(n, ast.Name)), *outer]
     for node in filter(reads, _nodes(tree, ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp)):
         if not wanted(node):
             continue
@@ -134,7 +140,7 @@ def exchanges(definition, survey, wanted):
         if id(node) in inner and isinstance(node, ast.Subscript):
             names = [text for text in entries if text.startswith(f"{written(node.value)}[")]
         elif id(node) in inner and isinstance(node, ast.Name):
-            names = [n.id for n in ast.walk(inner[id(node)]) if isinstance(n, ast.Name)]
+            names = within(node)
         elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Subscript) and not names:   # a number in a table
             tables, of_these = entries + list(survey.given), f"{written(node.value.value)}["
             names = [f"{text}[{written(node.slice)}]" for text in tables if text.startswith(of_these)]
@@ -149,7 +155,8 @@ def exchanges(definition, survey, wanted):
         for node in [n for n in ast.walk(statement) if isinstance(n, ast.Name) and reads(n)]:
             read.setdefault(node.id, []).append(node)
         for old, many in read.items():                          # everywhere in the statement
-            for name in survey.alike(definition, many[0]) if len(many) > 1 else ():
+            names = within(many[0]) if id(many[0]) in inner else survey.alike(definition, many[0])
+            for name in dict.fromkeys(names) if len(many) > 1 else ():
                 yield Edit(definition, "exchanged", tuple((node, [expression_of(name)]) for node in many), 1.45,
                            f"`{old}` stands where `{name}` belongs")
     yield from edits(definition, (swaps, crossed, arguments, scales))
@@ -165,6 +172,13 @@ def more(definition, survey, wanted):
         for name in survey.alike(definition, node):
             yield Edit(definition, "missing term", ((node, [expression_of(f"{name} + {written(node)}")]),), 1.55,
                        f"the term {plain(name)} is missing")
+    for node in filter(wanted, _nodes(definition.tree, ast.Expr, ast.AugAssign)):
+        called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        array = out_of(node.value) if called else getattr(node, "target", None)     # an array that is changed in place
+        for name in survey.alike_name(definition, array) if isinstance(array, ast.Name) else ():
+            line = ast.parse(f"{array.id} += {name}").body[0]
+            yield Edit(definition, "missing term", ((node, [node, line]),), 1.57, f"the term {plain(name)} is missing in "
+                       f"`{array.id}`, after this line")
     factors = [side for n in _nodes(definition.tree, ast.BinOp) if isinstance(n.op, ast.Mult) for side in (n.left, n.right)]
     for node in filter(wanted, factors):
         for name in survey.alike(definition, node) if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else ():
@@ -453,7 +467,8 @@ def transposes(tree):
             if isinstance(side, ast.Name | ast.Subscript | ast.Attribute) and getattr(side, "attr", "") != "T":
                 yield ("transposed", [(side, ast.Attribute(side, "T", READING))], 0.9,
                        f"`{written(side)}` should be transposed")
-        letters = node.args[0].value if _called(node) == "einsum" and isinstance(node.args[0], ast.Constant) else ""
+        first = getattr(node.args[0], "value", "") if node.args else ""         # of einsum, under whatever name it is called
+        letters = first if isinstance(first, str) and (_called(node) == "einsum" or "->" in first) else ""
         for term in re.finditer(r"[a-zA-Z]{2,}", letters):      # "ij,jb->ib": two letters of one of its parts exchanged
             for k in range(term.start(), term.end() - 1):
                 turned = letters[:k] + letters[k + 1] + letters[k] + letters[k + 2:]
@@ -574,14 +589,21 @@ def order_of_lines(tree):
     """A line put behind others; two names that are assigned exchanged; a line put behind a loop, or into one."""
     plain_lines = ast.AugAssign | ast.Assign | ast.Expr
     for body in _bodies(tree):
+        known = {id(s): (_changes(s), _reads(s)) for s in body if isinstance(s, plain_lines)}
+
+        def depend(one, other):
+            """Whether the order of two statements matters."""
+            (changes, reads), (others_changes, others_reads) = known[id(one)], known[id(other)]
+            return bool(changes & others_reads or others_changes & reads)
+
         for i, k in combinations(range(len(body)), 2):
             one, other, between = body[i], body[k], body[i:k + 1]
             if k - i < 4 and all(isinstance(s, plain_lines) for s in between):
-                if any(_depend(one, s) for s in between[1:]):
+                if any(depend(one, s) for s in between[1:]):
                     yield (_kind_of_order(one, other), [(one, []), (other, [other, one])], 1.2 + 0.05 * (k - i - 1),
                            f"line {other.lineno} belongs before line {one.lineno}" if k - i == 1 else
                            f"line {one.lineno} belongs behind line {other.lineno}")
-                if k - i > 1 and any(_depend(other, s) for s in between[:-1]):
+                if k - i > 1 and any(depend(other, s) for s in between[:-1]):
                     yield (_kind_of_order(one, other), [(other, []), (one, [other, one])], 1.25,
                            f"line {other.lineno} belongs before line {one.lineno}")
         named = [s for s in body if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name | ast.Subscript)]
@@ -592,10 +614,11 @@ def order_of_lines(tree):
                 yield ("exchanged", [(pair[0], copy.deepcopy(pair[1])), (pair[1], copy.deepcopy(pair[0]))], 0.8,
                        f"`{names[0]}` and `{names[1]}` stand in each other's place")
         for loop, following in zip(body, [*body[1:], None]):
-            if isinstance(loop, ast.For) and len(loop.body) > 1:
+            if isinstance(loop, ast.For):
                 last = loop.body[-1]
-                yield ("surplus term", [(last, []), (loop, [loop, last])], 1.1,
-                       f"the line belongs behind the loop of line {loop.lineno}, not in it")
+                if len(loop.body) > 1:
+                    yield ("surplus term", [(last, []), (loop, [loop, last])], 1.1,
+                           f"the line belongs behind the loop of line {loop.lineno}, not in it")
                 if isinstance(following, ast.Assign | ast.AugAssign):
                     yield ("missing term", [(following, []), (last, [last, following])], 1.1,
                            f"the line belongs in the loop of line {loop.lineno}, not behind it")
@@ -646,6 +669,8 @@ def _added(target, value, node, assigned):
             inner = target.value
             place = ast.Subscript(inner.value, inner.slice, BINDING) if isinstance(inner, ast.Subscript) else place
         new = ast.AugAssign(place, ast.Add(), value)
+    elif isinstance(target, ast.Attribute) and isinstance(node, ast.stmt):
+        new = ast.AugAssign(ast.Attribute(target.value, target.attr, BINDING), ast.Add(), value)
     elif isinstance(target, ast.Name) and target.id in assigned:
         total = ast.BinOp(ast.Name(target.id, READING), ast.Add(), value)
         new = ast.Assign([target], total) if isinstance(node, ast.stmt) else total          # (a new array)
@@ -653,11 +678,6 @@ def _added(target, value, node, assigned):
         return
     yield ("overwritten", [(node, new)], 0.3,
            f"= throws away what `{written(target)}` already holds; every step and every path adds its share")
-
-
-def _depend(one, other):
-    """Whether the order of two statements matters."""
-    return bool(_changes(one) & _reads(other) or _changes(other) & _reads(one))
 
 
 def _changes(statement):
@@ -740,9 +760,11 @@ def orders(tree):
             new = list(elements)
             new[i], new[k] = new[k], new[i]
             unpacked = not call and isinstance(node.ctx, ast.Store) and id(node) not in in_pairs
-            yield ("exchanged", [(node, ast.Call(node.func, new, node.keywords) if call else type(node)(new, node.ctx))],
-                   0.8 if call else 0.45 if unpacked and id(node) not in of_calls else 0.7 + 0.05 * unpacked,
-                   f"`{written(elements[i])}` and `{written(elements[k])}` stand in each other's place")
+            words = f"`{written(elements[i])}` and `{written(elements[k])}` stand in each other's place"
+            kind, why = ("sign", f"the difference has the wrong sign: {words}") if call and _called(node) == "subtract" else (
+                "exchanged", words)
+            yield (kind, [(node, ast.Call(node.func, new, node.keywords) if call else type(node)(new, node.ctx))],
+                   0.8 if call else 0.45 if unpacked and id(node) not in of_calls else 0.7 + 0.05 * unpacked, why)
         for order in permutations(elements) if not call and len(elements) in (3, 4) else ():
             if sum(a is not b for a, b in zip(order, elements)) > 2:
                 yield "order", [(node, type(node)(list(order), node.ctx))], 0.9, "the parts stand in another order"
@@ -765,8 +787,9 @@ def axes(tree):
                 yield "axis", [(node, new)], 0.6, f"it goes along axis {axis} alone"
         if name in ("sum", "mean"):
             for axis in ("0", "1", "(0, 2)") if not given else ():
+                rest = [k for k in node.keywords if k.arg != "keepdims"]
                 more = [ast.keyword("axis", expression_of(axis)), ast.keyword("keepdims", ast.Constant(True))]
-                new = ast.Call(node.func, node.args, [*node.keywords, *more])
+                new = ast.Call(node.func, node.args, [*rest, *more])
                 yield "axis", [(node, new)], 0.6, f"it goes along axis {axis} alone"
             other = "mean" if name == "sum" else "sum"
             func = ast.Attribute(node.func.value, other, READING) if method else ast.Name(other, READING)
@@ -824,6 +847,12 @@ def places(tree):
             if isinstance(node.ctx, ast.Load) and not isinstance(node.value, ast.Name | ast.Attribute | ast.Subscript):
                 total = expression_of(f"({written(node.value)}).sum(axis=0)")
                 yield "axis", [(node, total)], 0.9, "one of them is taken for the sum of all"
+    for statement in _nodes(tree, ast.Assign, ast.AugAssign):   # d[1:] with x[1:]
+        cuts = [n for n in ast.walk(statement.value) if isinstance(n, ast.Subscript)
+                and any(isinstance(part, ast.Slice) for part in ast.walk(n.slice))]
+        if len(cuts) == 2 and written(cuts[0].slice) == written(cuts[1].slice):
+            yield ("missing term", [(n, n.value) for n in cuts], 0.9,
+                   f"only the part `{written(cuts[0]).removeprefix(written(cuts[0].value))}` is taken; the rest belongs to it")
     for statement in _nodes(tree, ast.AugAssign):               # grads["W"][1:] += d @ x[1:].T
         cut = [n for n in ast.walk(statement) if isinstance(n, ast.Subscript)
                and any(isinstance(part, ast.Slice) for part in ast.walk(n.slice))]
@@ -901,6 +930,10 @@ def calls(tree):
                      or isinstance(n, ast.Subscript) and not isinstance(n.slice, ast.Slice)]
             for text in dict.fromkeys(map(written, parts)):
                 yield "shifted", [(node, expression_of(text))], 1.2, f"`{text}` belongs here as it is"
+        if name in ("sin", "cos"):
+            other = "cos" if name == "sin" else "sin"
+            func = ast.Attribute(node.func.value, other, READING) if isinstance(node.func, ast.Attribute) else expression_of(other)
+            yield "derivative", [(node, ast.Call(func, node.args, node.keywords))], 0.7, f"{other} belongs here instead of {name}"
         if name == "where" and len(node.args) == 3:
             turned = ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords)
             yield "derivative", [(node, turned)], 0.6, "the two cases stand in each other's place"
@@ -942,6 +975,37 @@ def arguments(tree):
             for text in dict.fromkeys(words) if isinstance(node, ast.Constant) and isinstance(node.value, str) else ():
                 if text != node.value:
                     yield "exchanged", [(node, ast.Constant(text))], 1.0, f'"{node.value}" stands where "{text}" belongs'
+
+
+def _held_by_class(function):
+    """What the class of a method gives an object when it is made, as `self.gate`."""
+    kind = function.__globals__.get(function.__qualname__.rpartition(".")[0])
+    code = getattr(getattr(kind, "__init__", None), "__code__", None)
+    return [f"self.{i.argval}" for i in dis.get_instructions(code) if i.opname == "STORE_ATTR"] if code else []
+
+
+def callees(tree, held):
+    """Another of the functions or objects that are called alike; a function that was made, and is called nowhere, around an
+    argument. `held`: what an object of the class holds."""
+    stored = {n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store)}
+    idle, every_call = stored - {n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Load)}, list(_nodes(tree, ast.Call))
+    by_method = {}
+    for call in every_call:
+        if isinstance(call.func, ast.Attribute) and not hasattr(np.ndarray, call.func.attr):
+            by_method.setdefault(call.func.attr, []).append(call.func.value)
+        elif isinstance(call.func, ast.Name) and call.func.id in stored:        # made in this function, as a closure is
+            by_method.setdefault("", []).append(call.func)
+    for nodes in by_method.values():
+        names = dict.fromkeys(map(written, nodes))
+        names |= dict.fromkeys(held if any(name in held for name in names) else ())
+        for node in nodes:
+            for name in names:
+                if name != written(node) and isinstance(node, ast.Name | ast.Attribute) and written(node) != "np":
+                    yield "exchanged", [(node, expression_of(name))], 1.25, f"`{written(node)}` stands where `{name}` belongs"
+    for argument in [a for call in every_call for a in call.args if isinstance(a, ast.Name) and idle]:
+        for name in sorted(idle - {"_"}):
+            yield ("missing factor", [(argument, expression_of(f"{name}({argument.id})"))], 1.0,
+                   f"`{name}` is called nowhere: `{argument.id}` has to go through it")
 
 
 def unread(tree):
@@ -1025,4 +1089,4 @@ def complement(node):
 
 
 KINDS_OF_REPAIR = (statements, sums, minuses, brackets, sums_of_products, complements, products, slopes, transposes, orders,
-                   axes, places, calls, compared, numbers, order_of_lines, turns, unread)
+                   axes, places, calls, callees, compared, numbers, order_of_lines, turns, unread)

@@ -379,12 +379,12 @@ def _solution(matrix, right):
 
     Of many more equations than unknowns, a few more random sums than there are unknowns say the same.
     """
-    if not np.isfinite(matrix).all() or not np.isfinite(right).all():
-        return np.zeros(matrix.shape[1]), 0
     n = matrix.shape[1] + 10
     if len(matrix) > 2 * n:
         mix = np.random.default_rng(0).normal(size=(n, len(matrix)))
         matrix, right = mix @ matrix, mix @ right
+    if not np.isfinite(matrix).all() or not np.isfinite(right).all():
+        return np.zeros(matrix.shape[1]), 0
     solution, _, rank, _ = np.linalg.lstsq(matrix, right, rcond=1e-11)
     return solution, rank
 

@@ -237,6 +237,12 @@ class Stage:
         self.name, self.function, self.owner = name, function, owner
         self.truth = self._truth(EVERYTHING)
         self.column_truth = joined([self._truth(part) for part in self.columns_of]) if self.columns_of else self.truth
+        sizes = {block: np.abs(truth).max(initial=0) for block, truth in self.truth.items()}
+        self._least, ends = 1e-3 * max(sizes.values()), np.cumsum([0, *(truth.size for truth in self.truth.values())])
+        self._parts = {block: slice(*pair) for block, pair in zip(self.truth, zip(ends, ends[1:]))}
+        self._expected, self._scales = self._side_by_side(self.truth), np.empty(ends[-1])
+        for block, part in self._parts.items():
+            self._scales[part] = max(sizes[block], self._least)
 
     def call(self, function, scale=1, prefilled=0, other=0):
         """block -> gradient, by the method or what stands in for it; incoming gradients are scale · d + other · e."""
@@ -260,8 +266,14 @@ class Stage:
     def wrong(self, function, tolerance):
         """The blocks that it gets wrong, or overwrites where it should add."""
         found = self.call_safely(function, 1, 0.7 if self.adds else 0)
-        largest = max(np.abs(truth).max(initial=0) for truth in self.truth.values())
-        return {block for block, truth in self.truth.items() if not agrees(found[block], truth, tolerance, 1e-3 * largest)}
+        if any(np.shape(found[block]) != truth.shape for block, truth in self.truth.items()):
+            return {block for block, truth in self.truth.items() if not agrees(found[block], truth, tolerance, self._least)}
+        off = ~(np.abs(self._side_by_side(found) - self._expected) <= tolerance * self._scales)        # True for NaN
+        return {block for block, part in self._parts.items() if off[part].any()} if off.any() else set()
+
+    def _side_by_side(self, found):
+        """All of a stage's gradients in one vector."""
+        return np.concatenate([np.ravel(found[block]) for block in self.truth])
 
     def named(self):
         """For each call that `columns` makes: a list of `Known`."""

@@ -75,6 +75,11 @@ class Survey:
         found = [text for text, value in names.items() if text != own and fits(value)]
         return sorted(found, key=lambda text: not text.isidentifier())
 
+    def alike_name(self, definition, name):
+        """The names of arrays of the same shape as a name's."""
+        names = self.named(definition) | (self.given if definition.function is self._function else {})
+        own = names.get(name.id)
+        return [text for text, value in names.items() if text != name.id and own is not None and value.shape == own.shape]
 
     def values_of(self, definition, *nodes):
         """The arrays that some names are, all of the same shape; [] if that is not known."""

@@ -133,6 +133,9 @@ class Watched:
     def _marked(self, definition):
         tree = definition.again()
         tree.body = _Marking(self, definition).generic_visit(ast.Module(copy.deepcopy(tree.body), [])).body
+        if self._owner is None and tree.args.args and tree.args.args[0].arg == "self":
+            kept = ast.parse(f"{RECORDING} and {KEEP}(locals(), {tree.lineno})").body[0]
+            tree.body = [ast.fix_missing_locations(ast.copy_location(kept, tree)), *tree.body]
         return tree
 
     def _counted(self, function):
@@ -148,6 +151,8 @@ class Watched:
         return call
 
     def _keep(self, variables, line):
+        if self._owner is None and "self" in variables:         # a helper's own arrays
+            variables = {**variables, **{f"self.{name}": value for name, value in vars(variables["self"]).items()}}
         found = {(self._call, name, line): value.copy() for name, value in variables.items()
                  if isinstance(value, np.ndarray) and value.dtype.kind == "f"}
         self.variables.update(found)
@@ -163,7 +168,8 @@ class Watched:
         self._reached[k, self._call] = nth + 1
         if self._record is not None:                            # what was computed, even if it is not handed on
             self._record[Key(k, self._call, nth)] = value.copy()
-        return self._replaced.get((k, self._call, nth), value) if self._replaced else value
+        other = self._replaced.get((k, self._call, nth)) if self._replaced else None
+        return value if other is None else other.copy()         # which the code may go on to change in place
 
 
 class _Marking(ast.NodeTransformer):

@@ -943,3 +943,183 @@ def test_one_name_for_another_is_told_with_the_factor_between_them(tmp_path):
 def test_a_small_change_that_makes_it_right_is_told_in_words(tmp_path, right, wrong, kind, words):
     finding = only_finding(shared(tmp_path, right, wrong))
     assert finding.kind == kind and words in finding.sentence and finding.certain, finding
+
+
+@pytest.mark.parametrize("right, wrong, kind, words", [
+    ("dshare = (dnew[0] * a).sum(axis=0, keepdims=True)", "dshare = (dnew[0] * a).sum(keepdims=True)", "axis", "axis 0"),
+    ('grads["W"] += dz @ x.T', 'grads["W"] += dz[:, 1:] @ x[:, 1:].T', "missing term", "only the part `[:, 1:]` is taken"),
+    ('grads["W"] += dz @ x.T', 'es = np.einsum\n    grads["W"] += es("ib,jc->ij", dz, x)', "axis", "belongs here"),
+])
+def test_a_change_of_axes_and_slices_is_told_in_words(tmp_path, right, wrong, kind, words):
+    finding = only_finding(shared(tmp_path, right, wrong))
+    assert finding.kind == kind and words in finding.sentence and finding.certain, finding
+
+
+MIXING = """
+import numpy as np
+from minirnn import FunctionCell
+
+def step(p, x, old):
+    h, = old
+    z = 1 / (1 + np.exp(-p["Z"] @ x))
+    n = np.cos(p["R"] @ h + p["W"] @ x)
+    return (z * h + (1 - z) * n,), {"z": z, "n": n}
+
+def step_backward(p, dnew, x, old, new, m, grads):
+    dh, = dnew
+    h, = old
+    d = {"z": dh * (h - m["n"]), "n": dh * (1 - m["z"]), "h": dh * m["z"]}
+    dz = d["z"] * m["z"] * (1 - m["z"])
+    da = -np.sin(p["R"] @ h + p["W"] @ x) * d["n"]
+    grads["Z"] += dz @ x.T
+    grads["W"] += da @ x.T
+    dx = p["Z"].T @ dz
+    dx += p["W"].T @ da
+    for k in range(len(h)):
+        grads["R"][k] += h @ da[k]
+        d["h"] = d["h"] + np.outer(p["R"][k], da[k])
+    return dx, (d["h"],)
+
+def make(n_in, n_hidden):
+    rng = np.random.default_rng(0)
+    params = {"Z": rng.normal(size=(n_hidden, n_in)), "W": rng.normal(size=(n_hidden, n_in)),
+              "R": rng.normal(size=(n_hidden, n_hidden))}
+    return FunctionCell(step, step_backward, params, n_in=n_in, n_hidden=n_hidden)
+"""
+mixing = partial(cell_of, MIXING)
+
+
+@pytest.mark.parametrize("right, wrong, kind, words", [
+    # n' − h' is (h − n) z: without the gate's own factor every gradient is right, too, but no gate has such a slope.
+    ('(h - m["n"])', '(new[0] - m["n"])', "exchanged", "`new[0]` stands where `h` belongs"),
+    ("-np.sin(", "-np.cos(", "derivative", "sin belongs here instead of cos"),
+    ('dh * m["z"]}', "np.zeros_like(h)}", "carry", "lets nothing through"),
+    ("        d[\"h\"] = d", "    d[\"h\"] = d", "missing term", "the line belongs in the loop"),
+    ("dx += p[", "dx = p[", "overwritten", "throws away what `dx` already holds"),
+])
+def test_of_several_changes_that_help_the_one_that_says_what_was_meant_is_told(tmp_path, right, wrong, kind, words):
+    assert gradcheck(mixing(tmp_path))
+    finding = only_finding(mixing(tmp_path, right, wrong))
+    assert finding.kind == kind and words in finding.sentence and finding.certain, finding
+
+
+LAYERS = """
+import numpy as np
+from minirnn import FunctionCell
+
+class Affine:
+    def __init__(self, W, dW):
+        self.W, self.dW = W, dW
+    def forward(self, X):
+        self.X = X
+        return self.W @ X
+    def backward(self, d):
+        self.dW += d @ self.X.T
+        return self.W.T @ d
+
+class Tanh:
+    def forward(self, X):
+        self.out = np.tanh(X)
+        return self.out
+    def backward(self, d):
+        return d * (1 - self.out**2)
+
+class Scale:
+    def __init__(self, gamma, dgamma):
+        self.gamma, self.dgamma = gamma, dgamma
+    def forward(self, X):
+        self.X = X
+        return self.gamma * X
+    def backward(self, d):
+        self.dgamma += (d * self.X).sum(axis=1, keepdims=True)
+        return d * self.gamma
+
+class Block:
+    def __init__(self, p, g):
+        self.fc, self.scale = Affine(p["W"], g["W"]), Scale(p["s"], g["s"])
+        self.first, self.last = Tanh(), Tanh()
+    def forward(self, x, h):
+        return self.last.forward(self.scale.forward(h + self.first.forward(self.fc.forward(np.vstack([x, h])))))
+    def backward(self, d):
+        ds = self.scale.backward(self.last.backward(d))
+        dxh = self.fc.backward(self.first.backward(ds))
+        n = len(dxh) - len(d)
+        return dxh[:n], ds + dxh[n:]
+
+def step(p, x, old):
+    return (Block(p, p).forward(x, old[0]),), {}
+
+def step_backward(p, dnew, x, old, new, memo, grads):
+    block = Block(p, grads)
+    block.forward(x, old[0])
+    dx, dh = block.backward(dnew[0])
+    return dx, (dh,)
+
+def make(n_in, n_hidden):
+    rng = np.random.default_rng(0)
+    params = {"W": rng.normal(size=(n_hidden, n_in + n_hidden)), "s": rng.normal(size=(n_hidden, 1))}
+    return FunctionCell(step, step_backward, params, n_in=n_in, n_hidden=n_hidden)
+"""
+layered = partial(cell_of, LAYERS)
+
+
+@pytest.mark.parametrize("right, wrong, kind, words", [
+    ("self.dW += d", "self.dW = d", "overwritten", "throws away what `self.dW` already holds"),
+    ("self.first.backward", "self.last.backward", "exchanged", "`self.last` stands where `self.first` belongs"),
+    ("return d * self.gamma", "return d", "missing factor", "gamma"),
+])
+def test_layers_that_keep_what_they_were_given_are_looked_into(tmp_path, right, wrong, kind, words):
+    assert gradcheck(layered(tmp_path))
+    finding = only_finding(layered(tmp_path, right, wrong))
+    assert finding.kind == kind and words in finding.sentence and finding.certain, finding
+
+
+CLOSURES = """
+import numpy as np
+from minirnn import FunctionCell
+
+def product(W, x):
+    return W @ x, lambda d: (d @ x.T, W.T @ d)
+
+def tanh(a):
+    y = np.tanh(a)
+
+    def back(d):
+        return d * (1 - y * y)
+    return y, back
+
+def whole(p, x, h):
+    a, a_back = product(p["W"], np.vstack([x, h]))
+    y, y_back = tanh(a)
+
+    def back(d):
+        dW, dxh = a_back(y_back(d))
+        return {"W": dW}, dxh[:len(x)], dxh[len(x):]
+    return y, back
+
+def step(p, x, old):
+    return (whole(p, x, *old)[0],), {}
+
+def step_backward(p, dnew, x, old, new, memo, grads):
+    _, back = whole(p, x, *old)
+    found, dx, dh = back(dnew[0])
+    for name, value in found.items():
+        grads[name] += value
+    return dx, (dh,)
+
+def make(n_in, n_hidden):
+    rng = np.random.default_rng(0)
+    params = {"W": rng.normal(size=(n_hidden, n_in + n_hidden))}
+    return FunctionCell(step, step_backward, params, n_in=n_in, n_hidden=n_hidden)
+"""
+closures = partial(cell_of, CLOSURES)
+
+
+@pytest.mark.parametrize("right, wrong, kind, words", [
+    ("(1 - y * y)", "(1 - a * a)", "derivative", "`a` stands where `y` belongs"),
+    ("a_back(y_back(d))", "a_back(d)", "missing factor", "`y_back` is called nowhere: `d` has to go through it"),
+])
+def test_functions_that_are_made_on_the_way_forward_are_looked_into(tmp_path, right, wrong, kind, words):
+    assert gradcheck(closures(tmp_path))
+    finding = only_finding(closures(tmp_path, right, wrong))
+    assert finding.kind == kind and words in finding.sentence and finding.certain, finding
