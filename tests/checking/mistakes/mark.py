@@ -2,10 +2,14 @@
 
     python tests/checking/mistakes/mark.py [--half seen | unseen] [--texts] [FOLDER ...]
 
-There are three collections, by three hands: this folder, which is marked without a FOLDER, `second` and `third`. Each holds
-`base_*.py`, right cells and models, and `mistakes.json`: edits of them, each with its line, its kind and an explanation, all
+There are four collections, by four hands: this folder, which is marked without a FOLDER, `second`, `third` and `fourth`. Each
+holds `base_*.py`, right cells and models, and `mistakes.json`: edits of them, each with its line, its kind and an explanation, all
 written down before the checker saw it. Of the first two, half (`half_of`) was looked at from the beginning while the checker was
 being improved, the other half only at last.
+
+The kind is counted in three ways. `kind_among`: a finding names it, by either of its names if it has two ("the factor r lies
+between them" is one name in another's place, and a missing factor). `kind_plain`: by its first name alone. `kind_fair`: by
+either, where the kinds also count that the mistake's author wrote down beforehand as just as fair (`also`).
 """
 
 import argparse
@@ -103,6 +107,8 @@ class Mark(NamedTuple):
     line_first: bool
     kind_among: bool
     kind_first: bool
+    kind_plain: bool            # by a finding's first name alone
+    kind_fair: bool             # or as what the author of the mistake found just as fair
     seconds: float              # of the diagnosis alone
     text: str
 
@@ -155,13 +161,19 @@ def mark(entry, folder):
     except Exception as error:                                  # a sentence about what is returned: noticed, and told
         frames = [f.lineno for f in traceback.extract_tb(error.__traceback__) if entry["id"] in f.filename]
         at = bool(frames) and frames[-1] in lines
-        return Mark(entry["id"], True, at, at, False, False, time.process_time() - started, f"{type(error).__name__}: {error}")
+        seconds = time.process_time() - started
+        return Mark(entry["id"], True, at, at, False, False, False, False, seconds, f"{type(error).__name__}: {error}")
     seconds = max(0, time.process_time() - between - (between - started))
     findings = report.diagnosis.findings if report.diagnosis else []
     places = [finding.line in lines for finding in findings]
-    kinds = [bool({finding.kind, finding.also} & KINDS[entry["kind"]]) for finding in findings]
+    wanted = KINDS[entry["kind"]]
+    fair = wanted.union(*(KINDS[kind] for kind in entry.get("also", ())))
+    kinds = [bool({finding.kind, finding.also} & wanted) for finding in findings]
+    plain = any(finding.kind in wanted for finding in findings)
+    fair = any({finding.kind, finding.also} & fair for finding in findings)
     text = report.diagnosis.summary() if report.diagnosis else report.undiagnosed or "passes"
-    return Mark(entry["id"], not report, any(places), places[:1] == [True], any(kinds), kinds[:1] == [True], seconds, text)
+    return Mark(entry["id"], not report, any(places), places[:1] == [True], any(kinds), kinds[:1] == [True], plain, fair,
+                seconds, text)
 
 
 def marks(chosen):
@@ -173,7 +185,8 @@ def marks(chosen):
 def figures(found):
     """Name -> share, of a list of marks; times in seconds."""
     shares = {name: float(np.mean([getattr(m, name) for m in found]))
-              for name in ("caught", "line_among", "line_first", "kind_among", "kind_first")}
+              for name in ("caught", "line_among", "line_first", "kind_among", "kind_first", "kind_plain",
+                        "kind_fair")}
     times = [m.seconds for m in found]
     return {"mistakes": len(found), **shares, "median_seconds": float(np.median(times)), "slowest_seconds": max(times)}
 
