@@ -30,7 +30,7 @@ from .survey import Survey
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
 DEARER = 0.4                    # after a repair of everything, nothing is tried that costs so much more
 TRIES = {1: 2500, 4: 2500}      # most changes of a method -> most tries; twice that, once one is found
-AT_ONCE = 100                   # changes that are compiled together
+AT_ONCE = 60                    # changes that are compiled together at first; then twice as many each time
 PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
 SEARCHES = ("small_changes", "forgotten_lines"), ("exchanges", "lacking_products"), ("computed",), ("more",)
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
@@ -178,7 +178,7 @@ class Mending:
         say so (see `Search.cleared`). Then of several changes; one search may go on where another ended.
         """
         nothing = best = Outcome([], [], self.wrong, 0)
-        cleared = self.search.cleared() if self.search else set()
+        cleared = self.search.cleared(self.survey.innocent) if self.search else set()
         for most, self.spared in zip(TRIES, (self.survey.innocent | cleared, self.survey.innocent)):
             self.tries, self.alone = 0, most == 1
             one_place = most > 1 and self.search and self.search.solved
@@ -242,11 +242,13 @@ class Mending:
         rank = lambda way: (len(way[0]), way[1].definition.ancestor, way[1].cost)
         proposals = chain.from_iterable(getattr(self, search)(made) for search in searches)
         proposals = sorted(proposals, key=lambda edit: (edit.definition.ancestor, edit.cost))
+        prepared, size = 0, AT_ONCE
         for k, edit in enumerate(proposals):
-            if not k % AT_ONCE:
-                self.bench.code.prepare(made, proposals[k:k + AT_ONCE])
             if (edit.definition.ancestor, edit.cost) > enough or self.tries > tries:
                 break
+            if k == prepared:
+                self.bench.code.prepare(made, proposals[k:k + size])
+                prepared, size = k + size, 2 * size
             self.tries += 1
             after = self.left(*made, edit)
             better = after is not None and after < left

@@ -155,8 +155,12 @@ class Search:
         bad = ~(np.abs(found - self.truth) <= self.tolerance * self.scales)
         return {block for block in self.blocks if bad[self.slices[block]].any()}
 
-    def cleared(self):
-        """(file, line) of the statements that are not to blame alone: with no other values in their place all comes right."""
+    def cleared(self, innocent):
+        """(file, line) of the statements that are not to blame alone: with no other values in their place all comes right.
+
+        Args:
+            innocent: lines that need not be looked at, likewise.
+        """
         statements, found = {}, set()
         for key, value in self.recorded.values.items():
             e = self.traced.expressions[key.expression]
@@ -165,7 +169,7 @@ class Search:
             if e.whole and not RESHAPED.search(e.text):
                 reached.append((key, value))
         for lines, reached in statements.values():
-            if reached and not self._does_more(lines) and not self._may_mend(Site(None, *map(list, zip(*reached)))):
+            if reached and not lines <= innocent and not self._does_more(lines) and not self._may_mend(Site(None, *map(list, zip(*reached)))):
                 found |= lines
         return found
 

@@ -20,7 +20,7 @@ class Survey:
     """
 
     def __init__(self, stage, bench, wrong):
-        self.innocent, self._at, self._names, self.given = set(), {}, {}, {}
+        self.innocent, self._at, self._names, self.given, self._assigned = set(), {}, {}, {}, {}
         self._function = stage.function
         try:
             traced = bench.watched(stage)
@@ -71,9 +71,25 @@ class Survey:
                 a == b or 1 in (a, b) for a, b in zip(value.shape, here[0].shape))
         else:
             fits = lambda value: value.shape == here[0].shape and not (len(here) == 1 and np.array_equal(value, here[0]))
-        own = ast.unparse(node)
-        found = [text for text, value in names.items() if text != own and fits(value)]
+        own, exists = ast.unparse(node), self._existing_at(definition, node)
+        found = [text for text, value in names.items() if text != own and fits(value) and exists(text)]
         return sorted(found, key=lambda text: not text.isidentifier())
+
+    def _existing_at(self, definition, node):
+        """A function: whether a name, or what it is a part of, has been assigned where the node stands."""
+        if definition.function not in self._assigned:
+            parts = list(ast.walk(definition.tree))
+            lines = {}
+            for n in parts:
+                if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store):
+                    lines.setdefault(n.id, []).append(n.lineno)
+            loops = [(n.lineno, n.end_lineno) for n in parts if isinstance(n, ast.For | ast.While)]
+            given = {a.arg for a in definition.tree.args.args}
+            self._assigned[definition.function] = {name: min(at) for name, at in lines.items() if name not in given}, loops
+        first, loops = self._assigned[definition.function]
+        around = [last for start, last in loops if start <= node.lineno <= last]      # in a loop, an earlier turn may have
+        until = max(around, default=node.lineno - 1)
+        return lambda text: first.get(re.match(r"\w*", text)[0], 0) <= until
 
     def alike_name(self, definition, name):
         """The names of arrays of the same shape as a name's."""
