@@ -157,7 +157,7 @@ class Mending:
             return []
         if any(not np.isfinite(a).all() for a in self.plain.values()):
             return [self.not_finite()]
-        self.survey = Survey(self.stage, self.bench, self.wrong)
+        self.survey = Survey(self.stage, self.bench, self.wrong, self.linear)
         self.usual = self.bench.contradicted(self.stage)[1]
         found, _, left, _ = self.searched()
         if not left:

@@ -12,15 +12,16 @@ class Survey:
     """One stage, with all the values in it noted once.
 
     Args:
-        stage: a `Stage`. bench: a `Workbench`. wrong: the blocks that it gets wrong.
+        stage: a `Stage`. bench: a `Workbench`. wrong: the blocks that it gets wrong. linear: whether it is linear in the
+            incoming gradient: then so is what is right, and only a gradient can stand in a gradient's place.
 
     Attributes:
         innocent: (file, line) of the lines that no wrong gradient depends on: whatever stands there may change, it stays wrong.
         given: code -> value of what the stage is given, whether it reads it or not.
     """
 
-    def __init__(self, stage, bench, wrong):
-        self.innocent, self._at, self._names, self.given, self._assigned = set(), {}, {}, {}, {}
+    def __init__(self, stage, bench, wrong, linear):
+        self.innocent, self._at, self._names, self.given, self._assigned, self._degrees = set(), {}, {}, {}, {}, {}
         self._function = stage.function
         try:
             traced = bench.watched(stage)
@@ -35,6 +36,7 @@ class Survey:
             self._at.setdefault((e.file, e.place), []).append(value)
             if e.is_name:
                 self._names.setdefault(e.text, []).append((e.line, value))
+        self._degrees = _degrees(stage, traced, values) if linear and stage.incomes else {}
         self._find_innocent(stage, traced, values, wrong)
 
     def _find_innocent(self, stage, traced, values, wrong):
@@ -72,8 +74,14 @@ class Survey:
         else:
             fits = lambda value: value.shape == here[0].shape and not (len(here) == 1 and np.array_equal(value, here[0]))
         own, exists = ast.unparse(node), self._existing_at(definition, node)
-        found = [text for text, value in names.items() if text != own and fits(value) and exists(text)]
+        degree = 0 if broadcast else self._degree(here[0])
+        suits = lambda value: fits(value) and (degree is None or self._degree(value) in (degree, None))
+        found = [text for text, value in names.items() if text != own and suits(value) and exists(text)]
         return sorted(found, key=lambda text: not text.isidentifier())
+
+    def _degree(self, value):
+        """1 for a gradient, 0 for what no gradient is in, None if that is not known."""
+        return self._degrees.get(value.tobytes())
 
     def _existing_at(self, definition, node):
         """A function: whether a name, or what it is a part of, has been assigned where the node stands."""
@@ -102,6 +110,20 @@ class Survey:
         names = self.named(definition) | self.given
         found = [names[ast.unparse(node)] for node in nodes if ast.unparse(node) in names]
         return found if len(found) == len(nodes) and len({a.shape for a in found}) == 1 else []
+
+
+def _degrees(stage, traced, values):
+    """Bytes of an array -> 1 if it is twice as large where the incoming gradient is, 0 if it is the same."""
+    found, variables = {}, traced.variables
+    twice = traced.record(lambda: stage.call_safely(traced.function, 2))
+    for once, again in ((values, twice), (variables, traced.variables)):
+        for key, value in once.items():
+            other = again.get(key)
+            if other is not None and other.shape == value.shape and value.any():
+                degree = 0 if np.array_equal(value, other) else 1 if np.allclose(2 * value, other, rtol=1e-9) else None
+                same = found.setdefault(value.tobytes(), degree) == degree
+                found[value.tobytes()] = degree if same else None
+    return found
 
 
 def _differs(outcome, shaken, base, wrong):
