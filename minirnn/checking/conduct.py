@@ -176,7 +176,7 @@ def aliasing(trial, changed=()):
     `changed`: findings about arguments that are changed; where nothing in the cell needs the old value, others do.
     """
     ways = []
-    for definition in trial.code.definitions.values():
+    for definition in trial.code.definitions.values() if not trial.slight else ():
         if not trial.wrong or definition.ancestor or _is_ours(definition.file) and not _is_ours(_file_of(trial.cell)):
             continue
         room = _room_for_gradients(trial.cell, definition.function)

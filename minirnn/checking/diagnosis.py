@@ -193,7 +193,7 @@ def _diagnosed(cell, report, rng):
         # A cell may change its own copy of a gradient in place: that is the mistake only where the check mends without it.
         findings = aliases or [one for one in findings if one.kind != "changes its input" or not one.line]
         if not aliases or not aliases[0].certain:
-            findings = _of_methods(probe, trial, looked_at, findings)
+            findings = _of_methods(probe, trial, looked_at, findings, cell if looked_at is not cell else None)
     if report is not None and not report and "wrong" not in one_step.verdict.values():
         two = TwoSteps(probe)
         two_steps = _of_two_steps(two)
@@ -207,11 +207,11 @@ def _diagnosed(cell, report, rng):
     return Diagnosis(name_of(cell), one_step, two_steps, findings, notes)
 
 
-def _of_methods(probe, trial, cell, findings):
+def _of_methods(probe, trial, cell, findings, given):
     """The findings so far, and those about each method alone, but for what rounding or an array changed in place explains."""
     if trial.problem.lowered or trial.problem.nonlinear:
         findings = findings + lost_digits(probe, trial.problem.lowered)
-    bench, kinds = Workbench(trial.code, trial, Meanings(probe, trial.code)), {finding.kind for finding in findings}
+    bench, kinds = Workbench(trial.code, trial, Meanings(probe, trial.code), given), {finding.kind for finding in findings}
     found = []
     mendings = [Mending(stage, bench, probe.tolerance, cell) for stage in stages(probe)]
     for mending in mendings:

@@ -5,6 +5,7 @@ each way in which the needed value can be computed from the wrong one and from t
 factor, by a term, by another quantity. A new one is a new function, and a line in `HYPOTHESES`.
 """
 
+import re
 from itertools import combinations, combinations_with_replacement
 from typing import NamedTuple
 
@@ -168,8 +169,9 @@ class Case(NamedTuple):
             starts, ends = (np.searchsorted(sorted_firsts, edge) for edge in (firsts - rooms, firsts + rooms))
             for i in np.flatnonzero(open_ & (starts < ends)):
                 near = slice(starts[i], ends[i])
-                found[i] = [(sign, [fitting[q] for q in chosen]) for sign in (1, -1)
-                            for chosen in sets[near][np.abs(products[near] - sign * targets[i]).max(axis=1) <= rooms[i]]]
+                equal = [(sign, [fitting[q] for q in chosen]) for sign in (1, -1)
+                         for chosen in sets[near][np.abs(products[near] - sign * targets[i]).max(axis=1) <= rooms[i]]]
+                found[i] = [(sign, parts) for sign, parts in equal if not _cancel(parts)]
                 open_[i] = not found[i]
         return found
 
@@ -181,7 +183,7 @@ class Case(NamedTuple):
         for sign in (1, -1):
             yield from ((sign, [gradients[k]]) for k in self._where(sign * values, target))
         for quantity, found in zip(gradients, self.products(target / values, most)):
-            yield from ((sign, [quantity, *parts]) for sign, parts in found)
+            yield from ((sign, [quantity, *parts]) for sign, parts in found if not _cancel([quantity, *parts]))
 
 
 def explain(case):
@@ -217,8 +219,6 @@ def constant_factor(case):
 
 def factor_missing(case):
     for sign, parts in case.products((case.needed / case.value)[None], 2)[0]:
-        if any(f"(1 / {q.text})" in [other.text for other in parts] for q in parts):
-            continue
         slope = any(q.slope_of for q in parts)
         cost = 1 + 0.6 * (len(parts) - 1) + 0.5 * (sign < 0) + 0.3 * _made_up(parts)
         cost += 0.05 * (case.degree == 0)                       # it belongs to the gradient that comes in
@@ -259,6 +259,8 @@ def term_missing(case):
     """needed − value is ± 1, a product of up to two quantities, or of one gradient and up to two quantities."""
     missing, nothing = case.needed - case.value, not np.any(case.value)
     for sign, parts in [*case.products(missing[None], 2)[0], *case.gradient_products(missing, 2)]:
+        if any(q.text.startswith("(the ") for q in parts) and any(q.text.startswith("(1 − ") for q in parts):
+            continue                                            # no normaliser has such a term
         if any(q.text.startswith("(1 / ") and f"/ {q.code[4:]}" not in case.code for q in parts):
             continue                                            # a term is divided by what other things here are divided by
         cost = 1.3 + 0.3 * len(parts) + 0.1 * _made_up(parts) + 0.5 * (len(parts) == 1 and parts[0].is_sum)
@@ -276,6 +278,13 @@ def term_missing(case):
         if np.abs(missing - sign).max() <= case.tolerance:
             yield Explanation(1.0, "missing term", f"the term {mark} 1 is missing at `{case.code}`",
                               f"({case.code}) {'+' if sign > 0 else '-'} 1")
+
+
+def _cancel(parts):
+    """Whether one quantity of a product is divided by in another: it says nothing then."""
+    texts = [q.text for q in parts]
+    divisors = [text[5:-1] for text in texts if text.startswith("(1 / ")]
+    return any(re.search(rf"(^|[ (]){re.escape(d)}($|[ )])", text) for d in divisors for text in texts if text != f"(1 / {d})")
 
 
 def _factor_beside(code, parts):

@@ -26,7 +26,9 @@ from .repairs import Edit, edits, exchanges, expression_of, missing_lines, more,
 from .search import Search, holds_slope, looks_like_slope
 from .stages import agrees
 from .survey import Survey
+from .trial import WholeCheck
 
+LARGEST_CHECKED = 100_000       # parameters of a cell that a repair is also checked in, though it was found in a smaller one
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
 DEARER = 0.4                    # after a repair of everything, nothing is tried that costs so much more
 TRIES = {1: 2500, 4: 2500}      # most changes of a method -> most tries; twice that, once one is found
@@ -43,9 +45,11 @@ class Workbench:
         code: a `Code` of everything that the stage may run; None if there is no source.
         trial: the `WholeCheck` of the cell, or None: of a layer and a loss the stage is the whole check.
         meanings: the `Meanings` of the cell's variables, if there are any.
+        given: the cell as it was given, if the trial is of a smaller one.
     """
 
-    def __init__(self, code, trial=None, meanings=None):
+    def __init__(self, code, trial=None, meanings=None, given=None):
+        self._given = given
         self.code, self.trial, self.meanings, self._held, self._watched = code, trial, meanings, {}, {}
 
     def definitions(self, stage):
@@ -79,13 +83,26 @@ class Workbench:
             except Exception:                                   # no source to look into, or it does not run
                 return 0, 0
 
+    @cached_property
+    def in_its_size(self):
+        """The `WholeCheck` of the cell as it was given, where the other is of a smaller one; None if it would take long."""
+        if self._given is None or self._given.n_params > LARGEST_CHECKED:
+            return None
+        try:
+            return WholeCheck(self._given, self.trial.tolerance < 1e-6, self.code)
+        except Exception:                                       # what no check of it can do, either
+            return None
+
     def holds(self, *changes):
         """(does everything stay right that was?, does something become right?, does the whole check pass?)"""
         if self.trial is None:
             return True, True, True
         key, wrong = tuple(map(id, changes)), self.trial.wrong
         if key not in self._held:                               # (with the edits, so that no other gets one's id)
-            self._held[key] = self.trial.left(*changes), changes
+            left = self.trial.left(*changes)
+            if left == set() and self.in_its_size is not None and self.in_its_size.left(*changes) != set():
+                left = None                                     # right in the smaller cell only, as a number may be
+            self._held[key] = left, changes
         left = self._held[key][0]
         return left is not None and left <= wrong, left is not None and (left < wrong or not wrong), left == set()
 
@@ -393,7 +410,8 @@ class Mending:
     def place(self):
         """The expression that is wrong, though nothing that was tried belongs there, as a `Finding`; or None."""
         e = self.search and self.search.place()
-        whole = [proposal for proposal in self.answers if not proposal.left]
+        # What could be tried was, and did not help; a number alone would be another one next time.
+        whole = [p for p in self.answers if not p.left and not p.explanation.code and p.explanation.kind != "factor"]
         if not e and not whole:
             return None
         kind, what = "unexplained", "with which, no mistake that I know explains"
@@ -403,7 +421,9 @@ class Mending:
             kind, what = "derivative", "it is probably not the derivative that belongs here"
         sentence = f"With other numbers in the place of `{e.text}` every gradient comes out right; {what}."
         if e.text.startswith(("np.zeros", "0 *")):
-            kind, sentence = "carry", f"`{e.text}` lets nothing through: the gradient of a path is missing here."
+            kind = "carry"
+            sentence = (f"What begins as `{e.text}` does not become what it should: with other numbers here every gradient comes "
+                        "out right, so a term that is added to it is missing or wrong.")
         return self.told(kind, sentence, self.wrong, line=e.line, code=e.text, source=e.source)
 
     def lacking_products(self, made):
@@ -541,9 +561,18 @@ def in_the_style_of(source, code):
     """Code in the quotation marks of a line beside it, and without brackets around what is returned, if that has none."""
     if '"' in source and "'" not in source:
         code = code.replace("'", '"')
-    if code.startswith("return (") and code.endswith(")") and not source.startswith("return ("):
-        code = f"return {code[8:-1]}"
+    bare = f"return {code[8:-1]}"
+    if code.startswith("return (") and not source.startswith("return (") and _same_code(bare, code):
+        code = bare
     return code
+
+
+def _same_code(one, other):
+    """Whether two texts are the same code; False if the first is none."""
+    try:
+        return ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
+    except SyntaxError:
+        return False
 
 
 def not_linear_in(stage, function):

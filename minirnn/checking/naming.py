@@ -40,7 +40,8 @@ def named(edit, definitions, survey):
         if in_slope(tree, node) and values and _argument_for_value(*values):
             return "derivative", edit.why, "exchanged"
         kind, between = _of_exchange(node, new[0], tree, definitions)
-        return kind, edit.why + between, "exchanged" * (kind != "exchanged")
+        also = "exchanged" if kind != "exchanged" else "derivative" if in_slope(tree, node) else ""
+        return kind, edit.why + between, also
     if single and edit.kind == "missing factor" and _is_exponential(new[0], node, definitions):
         return "derivative", edit.why, "missing factor"
     cases = [call for call in _all_around(tree, node, ast.Call) if getattr(call.func, "attr", "") == "where"]

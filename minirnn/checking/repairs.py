@@ -789,8 +789,9 @@ def axes(tree):
             for axis in ("0", "1", "(0, 2)") if not given else ():
                 rest = [k for k in node.keywords if k.arg != "keepdims"]
                 more = [ast.keyword("axis", expression_of(axis)), ast.keyword("keepdims", ast.Constant(True))]
-                new = ast.Call(node.func, node.args, [*rest, *more])
-                yield "axis", [(node, new)], 0.6, f"it goes along axis {axis} alone"
+                for keywords in [*rest, *more], [*rest, more[0]]:
+                    new = ast.Call(node.func, node.args, keywords)
+                    yield "axis", [(node, new)], 0.6, f"it goes along axis {axis} alone"
             other = "mean" if name == "sum" else "sum"
             func = ast.Attribute(node.func.value, other, READING) if method else ast.Name(other, READING)
             yield "factor", [(node, ast.Call(func, node.args, node.keywords))], 0.6, (

@@ -69,8 +69,8 @@ class Survey:
             return []
         names = self.named(definition) | (self.given if definition.function is self._function else {})
         if broadcast:
-            fits = lambda value: value.ndim == here[0].ndim and all(
-                a == b or 1 in (a, b) for a, b in zip(value.shape, here[0].shape))
+            fits = lambda value: value.ndim >= here[0].ndim > 0 and all(
+                a == b or 1 in (a, b) for a, b in zip(value.shape[::-1], here[0].shape[::-1]))
         else:
             fits = lambda value: value.shape == here[0].shape and not (len(here) == 1 and np.array_equal(value, here[0]))
         own, exists = ast.unparse(node), self._existing_at(definition, node)
