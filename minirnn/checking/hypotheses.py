@@ -284,7 +284,8 @@ def _cancel(parts):
     """Whether one quantity of a product is divided by in another: it says nothing then."""
     texts = [q.text for q in parts]
     divisors = [text[5:-1] for text in texts if text.startswith("(1 / ")]
-    return any(re.search(rf"(^|[ (]){re.escape(d)}($|[ )])", text) for d in divisors for text in texts if text != f"(1 / {d})")
+    stands = lambda d, text: re.search(rf"(^|[ (]){re.escape(d)}($|[ )])", text.replace(f"/ {d}", ""))
+    return any(stands(d, text) for d in divisors for text in texts)
 
 
 def _factor_beside(code, parts):

@@ -410,8 +410,14 @@ class Mending:
     def place(self):
         """The expression that is wrong, though nothing that was tried belongs there, as a `Finding`; or None."""
         e = self.search and self.search.place()
-        # What could be tried was, and did not help; a number alone would be another one next time.
-        whole = [p for p in self.answers if not p.left and not p.explanation.code and p.explanation.kind != "factor"]
+        answers = [proposal for proposal in self.answers if not proposal.left]
+        scaled = [p for p in answers if p.explanation.kind == "factor" and p.explanation.code and self.bench.in_its_size]
+        if scaled:                                              # a number mends the smaller cell, but not the one that was given
+            phrase, place = scaled[0].explanation.phrase, scaled[0].site.expression
+            return self.told("factor", f"{phrase}, in a cell of {self.part.n_hidden} units; in another size it is another number: "
+                             "a factor that depends on the size is missing, or should not be there.", self.wrong, line=place.line,
+                             code=place.text, source=place.source)
+        whole = [p for p in answers if p.explanation.kind != "factor" and not self.refuted(p)]
         if not e and not whole:
             return None
         kind, what = "unexplained", "with which, no mistake that I know explains"
@@ -425,6 +431,10 @@ class Mending:
             sentence = (f"What begins as `{e.text}` does not become what it should: with other numbers here every gradient comes "
                         "out right, so a term that is added to it is missing or wrong.")
         return self.told(kind, sentence, self.wrong, line=e.line, code=e.text, source=e.source)
+
+    def refuted(self, proposal):
+        """Whether its code was tried, and ran, and did not help."""
+        return any(self.left(edit) is not None for edit in self.as_edits(proposal))
 
     def lacking_products(self, made):
         """Lines that add a product A Bᵀ, summed over steps and columns, where just that is missing in a matrix's gradient."""

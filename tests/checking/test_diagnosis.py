@@ -1123,3 +1123,13 @@ def test_functions_that_are_made_on_the_way_forward_are_looked_into(tmp_path, ri
     assert gradcheck(closures(tmp_path))
     finding = only_finding(closures(tmp_path, right, wrong))
     assert finding.kind == kind and words in finding.sentence and finding.certain, finding
+
+
+def test_a_number_that_mends_only_the_smaller_cell_is_not_what_belongs_there(tmp_path):
+    # The sum over the units is divided by the root of their number; a small cell cannot tell that from another number.
+    text = SHARED.replace("np.exp(0.3 * (a**3).sum(axis=0, keepdims=True))",
+                          "np.exp((a**3).sum(axis=0, keepdims=True) / np.sqrt(len(a)))")
+    text = text.replace("0.9 * a**2 * dshare * share", "3 / np.sqrt(len(a)) * a**2 * dshare * share")
+    assert gradcheck(cell_of(text, tmp_path))
+    finding = only_finding(cell_of(text, tmp_path, "3 / np.sqrt(len(a)) * a**2", "3 * a**2"))
+    assert finding.kind == "factor" and "in another size it is another number" in finding.sentence and not finding.certain
