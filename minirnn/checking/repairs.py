@@ -52,7 +52,10 @@ class Edit(NamedTuple):
         before = "; ".join(map(first, statements))
         with self.applied():
             after = "; ".join(map(first, self.changes[0][1] if statements[0] is node else statements))
-        return before, after if after != "pass" else "(nothing)"
+            after = "(nothing)" if after == "pass" else after
+            if statements[0] is node and statements[1:]:        # another line changes with it
+                after += "".join(f", and in line {one.lineno}: {first(one)}" for one in statements[1:])
+        return before, after
 
     def settle(self):
         """Give what is new the place of what it stands for."""

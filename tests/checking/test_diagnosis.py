@@ -1133,3 +1133,14 @@ def test_a_number_that_mends_only_the_smaller_cell_is_not_what_belongs_there(tmp
     assert gradcheck(cell_of(text, tmp_path))
     finding = only_finding(cell_of(text, tmp_path, "3 / np.sqrt(len(a)) * a**2", "3 * a**2"))
     assert finding.kind == "factor" and "in another size it is another number" in finding.sentence and not finding.certain
+
+
+def test_a_line_that_changes_an_array_too_early_is_told_with_the_line_that_reads_it(tmp_path):
+    right = "da = dnew[0].copy()\n    back = da * share + 0.9 * a**2 * dshare * share\n    da = back + 0 * da"
+    text = SHARED.replace("da = dnew[0] * share + 0.9 * a**2 * dshare * share", right)
+    text = text.replace("da = back + 0 * da", "da = back + 0.1 * (da - dnew[0])")
+    assert gradcheck(cell_of(text, tmp_path))
+    early = text.replace("back = da * share", "da *= share\n    back = da")
+    finding = only_finding(cell_of(early, tmp_path))
+    assert finding.kind == "changes its input" and finding.source == "da *= share", finding
+    assert finding.belongs == "(nothing), and in line 15: back = da * share + 0.9 * a ** 2 * dshare * share", finding
