@@ -49,8 +49,8 @@ class Workbench:
     """
 
     def __init__(self, code, trial=None, meanings=None, given=None):
-        self._given = given
-        self.code, self.trial, self.meanings, self._held, self._watched = code, trial, meanings, {}, {}
+        self.code, self.trial, self.meanings, self._given = code, trial, meanings, given
+        self._held, self._watched = {}, {}
 
     def definitions(self, stage):
         """Those that a stage's function runs, its own before its ancestors'; not what the forward pass runs, too."""
@@ -89,7 +89,7 @@ class Workbench:
         if self._given is None or self._given.n_params > LARGEST_CHECKED:
             return None
         try:
-            return WholeCheck(self._given, self.trial.tolerance < 1e-6, self.code)
+            return WholeCheck(self._given, self.trial.exact, self.code)
         except Exception:                                       # what no check of it can do, either
             return None
 
@@ -105,6 +105,10 @@ class Workbench:
             self._held[key] = left, changes
         left = self._held[key][0]
         return left is not None and left <= wrong, left is not None and (left < wrong or not wrong), left == set()
+
+    def holds_when_small(self, *changes):
+        """Whether the whole check passes in the smaller cell, but not in the one that was given."""
+        return bool(self.in_its_size) and self.trial.left(*changes) == set() and self.in_its_size.left(*changes) != set()
 
 
 class Outcome(NamedTuple):
@@ -240,9 +244,11 @@ class Mending:
     @staticmethod
     def breaks_a_slope(edit):
         """Whether a slope q(1 − q), as right code has them, is there no more after an edit: another would be better."""
+        if edit.kind == "derivative":
+            return False
         before = sigmoid_slopes(edit.definition.tree)
         with edit.applied():
-            return edit.kind != "derivative" and sigmoid_slopes(edit.definition.tree) < before
+            return sigmoid_slopes(edit.definition.tree) < before
 
     def completing(self, made):
         """The plainest change that helped before, and makes all right that these leave wrong: as `ways`."""
@@ -343,6 +349,7 @@ class Mending:
             return None
 
     def searching(self, edited=False):
+        """A new `Search`, of the code as it is or with the edits that it has now."""
         return Search(self.stage, self.bench.watched(self.stage, edited), self.tolerance)
 
     def as_edits(self, proposal):
@@ -411,12 +418,13 @@ class Mending:
         """The expression that is wrong, though nothing that was tried belongs there, as a `Finding`; or None."""
         e = self.search and self.search.place()
         answers = [proposal for proposal in self.answers if not proposal.left]
-        scaled = [p for p in answers if p.explanation.kind == "factor" and p.explanation.code and self.bench.in_its_size]
-        if scaled:                                              # a number mends the smaller cell, but not the one that was given
-            phrase, place = scaled[0].explanation.phrase, scaled[0].site.expression
-            return self.told("factor", f"{phrase}, in a cell of {self.part.n_hidden} units; in another size it is another number: "
-                             "a factor that depends on the size is missing, or should not be there.", self.wrong, line=place.line,
-                             code=place.text, source=place.source)
+        numbers = [p for p in answers if p.explanation.kind == "factor"]
+        scaled = next((p for p in numbers if any(map(self.bench.holds_when_small, self.as_edits(p)))), None)
+        if scaled:
+            place = scaled.site.expression
+            sentence = (f"{scaled.explanation.phrase}, in a cell of {self.part.n_hidden} units; in another size it is another "
+                        "number: a factor that depends on the size is missing, or should not be there.")
+            return self.told("factor", sentence, self.wrong, line=place.line, code=place.text, source=place.source)
         whole = [p for p in answers if p.explanation.kind != "factor" and not self.refuted(p)]
         if not e and not whole:
             return None
@@ -428,8 +436,8 @@ class Mending:
         sentence = f"With other numbers in the place of `{e.text}` every gradient comes out right; {what}."
         if e.text.startswith(("np.zeros", "0 *")):
             kind = "carry"
-            sentence = (f"What begins as `{e.text}` does not become what it should: with other numbers here every gradient comes "
-                        "out right, so a term that is added to it is missing or wrong.")
+            sentence = (f"What begins as `{e.text}` does not become what it should: with other numbers here every gradient "
+                        "comes out right, so a term that is added to it is missing or wrong.")
         return self.told(kind, sentence, self.wrong, line=e.line, code=e.text, source=e.source)
 
     def refuted(self, proposal):

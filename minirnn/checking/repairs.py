@@ -178,7 +178,7 @@ def more(definition, survey, wanted):
     for node in filter(wanted, _nodes(definition.tree, ast.Expr, ast.AugAssign)):
         called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
         array = out_of(node.value) if called else getattr(node, "target", None)     # an array that is changed in place
-        for name in survey.alike_name(definition, array) if isinstance(array, ast.Name) else ():
+        for name in survey.of_one_shape(definition, array.id) if isinstance(array, ast.Name) else ():
             line = ast.parse(f"{array.id} += {name}").body[0]
             yield Edit(definition, "missing term", ((node, [node, line]),), 1.57, f"the term {plain(name)} is missing in "
                        f"`{array.id}`, after this line")
@@ -936,8 +936,9 @@ def calls(tree):
                 yield "shifted", [(node, expression_of(text))], 1.2, f"`{text}` belongs here as it is"
         if name in ("sin", "cos"):
             other = "cos" if name == "sin" else "sin"
-            func = ast.Attribute(node.func.value, other, READING) if isinstance(node.func, ast.Attribute) else expression_of(other)
-            yield "derivative", [(node, ast.Call(func, node.args, node.keywords))], 0.7, f"{other} belongs here instead of {name}"
+            func = expression_of(written(node.func)[:-len(name)] + other)
+            yield ("derivative", [(node, ast.Call(func, node.args, node.keywords))], 0.7,
+                   f"{other} belongs here instead of {name}")
         if name == "where" and len(node.args) == 3:
             turned = ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords)
             yield "derivative", [(node, turned)], 0.6, "the two cases stand in each other's place"
@@ -992,8 +993,8 @@ def callees(tree, held):
     """Another of the functions or objects that are called alike; a function that was made, and is called nowhere, around an
     argument. `held`: what an object of the class holds."""
     stored = {n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store)}
-    idle, every_call = stored - {n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Load)}, list(_nodes(tree, ast.Call))
-    by_method = {}
+    idle = stored - {n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Load)}
+    every_call, by_method = list(_nodes(tree, ast.Call)), {}
     for call in every_call:
         if isinstance(call.func, ast.Attribute) and not hasattr(np.ndarray, call.func.attr):
             by_method.setdefault(call.func.attr, []).append(call.func.value)

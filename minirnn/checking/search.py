@@ -169,7 +169,9 @@ class Search:
             if e.whole and not RESHAPED.search(e.text):
                 reached.append((key, value))
         for lines, reached in statements.values():
-            if reached and not lines <= innocent and not self._does_more(lines) and not self._may_mend(Site(None, *map(list, zip(*reached)))):
+            if not reached or lines <= innocent or self._does_more(lines):
+                continue
+            if not self._may_mend(Site(None, *map(list, zip(*reached)))):
                 found |= lines
         return found
 

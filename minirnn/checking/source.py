@@ -18,6 +18,7 @@ from ..cells.cell import CalledStep
 
 CHOSEN = "__chosen__"
 
+
 class Definition(NamedTuple):
     """A function as a syntax tree, with the line numbers of its file."""
 

@@ -67,7 +67,7 @@ class Survey:
         here = self._at.get((definition.file, trace.place_of(node)))
         if not here:
             return []
-        names = self.named(definition) | (self.given if definition.function is self._function else {})
+        names = self._known_to(definition)
         if broadcast:
             fits = lambda value: value.ndim >= here[0].ndim > 0 and all(
                 a == b or 1 in (a, b) for a, b in zip(value.shape[::-1], here[0].shape[::-1]))
@@ -99,11 +99,15 @@ class Survey:
         until = max(around, default=node.lineno - 1)
         return lambda text: first.get(re.match(r"\w*", text)[0], 0) <= until
 
-    def alike_name(self, definition, name):
-        """The names of arrays of the same shape as a name's."""
-        names = self.named(definition) | (self.given if definition.function is self._function else {})
-        own = names.get(name.id)
-        return [text for text, value in names.items() if text != name.id and own is not None and value.shape == own.shape]
+    def of_one_shape(self, definition, name):
+        """The names of other arrays of the same shape as a name's."""
+        names = self._known_to(definition)
+        own = names.get(name)
+        return [text for text, value in names.items() if text != name and own is not None and value.shape == own.shape]
+
+    def _known_to(self, definition):
+        """text -> value of what a function has, and what the stage is given, if it is the stage's own function."""
+        return self.named(definition) | (self.given if definition.function is self._function else {})
 
     def values_of(self, definition, *nodes):
         """The arrays that some names are, all of the same shape; [] if that is not known."""

@@ -26,12 +26,12 @@ class WholeCheck:
         cell: a `Cell`. exact: whether its forward pass runs on complex numbers. code: a `Code` of its methods, if there is one.
 
     Attributes:
-        code: the `Code` of all its methods. wrong: the blocks that are wrong as it is.
+        exact: as given. code: the `Code` of all its methods. wrong: the blocks that are wrong as it is.
     """
 
     def __init__(self, cell, exact, code=None):
         rng = np.random.default_rng(0)
-        self.cell = cell
+        self.cell, self.exact = cell, exact
         self.problem = CellProblem(cell, None, 4, 3, "random", rng)
         self.tolerance = 1e-8 if exact else 1e-5
         numeric, self._slopes = self.problem.at("complex128" if exact else "float64"), {}

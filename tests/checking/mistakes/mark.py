@@ -3,8 +3,8 @@
     python tests/checking/mistakes/mark.py [--half seen | unseen] [--texts] [FOLDER ...]
 
 There are four collections, by four hands: this folder, which is marked without a FOLDER, `second`, `third` and `fourth`. Each
-holds `base_*.py`, right cells and models, and `mistakes.json`: edits of them, each with its line, its kind and an explanation, all
-written down before the checker saw it. Of the first two, half (`half_of`) was looked at from the beginning while the checker was
+holds `base_*.py`, right cells and models, and `mistakes.json`: edits of them, each with its line, its kind and an explanation,
+all written down before the checker saw it. Of the first two, half (`half_of`) was looked at from the beginning while the checker was
 being improved, the other half only at last.
 
 The kind is counted in three ways. `kind_among`: a finding names it, by either of its names if it has two ("the factor r lies
