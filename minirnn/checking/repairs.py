@@ -790,10 +790,9 @@ def axes(tree):
                 yield "axis", [(node, new)], 0.6, f"it goes along axis {axis} alone"
         if name in ("sum", "mean"):
             for axis in ("0", "1", "(0, 2)") if not given else ():
-                rest = [k for k in node.keywords if k.arg != "keepdims"]
-                more = [ast.keyword("axis", expression_of(axis)), ast.keyword("keepdims", ast.Constant(True))]
-                for keywords in [*rest, *more], [*rest, more[0]]:
-                    new = ast.Call(node.func, node.args, keywords)
+                along, kept = ast.keyword("axis", expression_of(axis)), ast.keyword("keepdims", ast.Constant(True))
+                for more in ([along, kept], [along]) if "keepdims" not in [k.arg for k in node.keywords] else ([along],):
+                    new = ast.Call(node.func, node.args, [*node.keywords, *more])
                     yield "axis", [(node, new)], 0.6, f"it goes along axis {axis} alone"
             other = "mean" if name == "sum" else "sum"
             func = ast.Attribute(node.func.value, other, READING) if method else ast.Name(other, READING)

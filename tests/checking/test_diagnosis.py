@@ -977,7 +977,7 @@ def step_backward(p, dnew, x, old, new, m, grads):
     dx += p["W"].T @ da
     for k in range(len(h)):
         grads["R"][k] += h @ da[k]
-        d["h"] = d["h"] + np.outer(p["R"][k], da[k])
+        d["h"] += np.outer(p["R"][k], da[k])
     return dx, (d["h"],)
 
 def make(n_in, n_hidden):
@@ -994,7 +994,7 @@ mixing = partial(cell_of, MIXING)
     ('(h - m["n"])', '(new[0] - m["n"])', "exchanged", "`new[0]` stands where `h` belongs"),
     ("-np.sin(", "-np.cos(", "derivative", "sin belongs here instead of cos"),
     ('dh * m["z"]}', "np.zeros_like(h)}", "carry", "lets nothing through"),
-    ("        d[\"h\"] = d", "    d[\"h\"] = d", "missing term", "the line belongs in the loop"),
+    ("        d[\"h\"] +=", "    d[\"h\"] +=", "missing term", "the line belongs in the loop"),
     ("dx += p[", "dx = p[", "overwritten", "throws away what `dx` already holds"),
 ])
 def test_of_several_changes_that_help_the_one_that_says_what_was_meant_is_told(tmp_path, right, wrong, kind, words):
@@ -1144,3 +1144,49 @@ def test_a_line_that_changes_an_array_too_early_is_told_with_the_line_that_reads
     finding = only_finding(cell_of(early, tmp_path))
     assert finding.kind == "changes its input" and finding.source == "da *= share", finding
     assert finding.belongs == "(nothing), and in line 15: back = da * share + 0.9 * a ** 2 * dshare * share", finding
+
+
+DELAYED = """
+import numpy as np
+from minirnn import FunctionCell
+
+def step(p, x, old):
+    h, d1, d2 = old
+    return (np.tanh(p["W"] @ x + p["R"] @ d2), h, d1), {}
+
+def step_backward(p, dnew, x, old, new, memo, grads):
+    dh_new, dd1_new, dd2_new = dnew
+    da = dh_new * (1 - new[0]**2)
+    grads["W"] += da @ x.T
+    grads["R"] += da @ old[2].T
+    return p["W"].T @ da, (dd1_new, dd2_new, p["R"].T @ da)
+
+def make(n_in, n_hidden):
+    rng = np.random.default_rng(0)
+    params = {"W": rng.normal(size=(n_hidden, n_in)), "R": rng.normal(size=(n_hidden, n_hidden))}
+    return FunctionCell(step, step_backward, params, n_in=n_in, n_hidden=n_hidden, state_names=("h", "d1", "d2"))
+"""
+delayed = partial(cell_of, DELAYED)
+
+
+def test_a_name_for_an_incoming_gradient_is_taken_at_its_word(tmp_path):
+    # To unpack them in another order would help as well, but then they would not be what they are called.
+    assert gradcheck(delayed(tmp_path))
+    finding = only_finding(delayed(tmp_path, "(dd1_new, dd2_new, p", "(dd2_new, dd1_new, p"))
+    assert finding.source.startswith("return") and finding.kind == "exchanged" and finding.certain, finding
+
+
+@pytest.mark.parametrize("cell, right, wrong, kinds", [
+    (delayed, "1 - new[0]**2", "1 - old[0]**2", ("exchanged", "derivative")),
+    (mixing, "dx += p[", "dx = p[", ("overwritten", "missing term")),
+])
+def test_what_has_two_fair_names_is_told_with_both(tmp_path, cell, right, wrong, kinds):
+    finding = only_finding(cell(tmp_path, right, wrong))
+    assert (finding.kind, finding.also) == kinds
+
+
+def test_a_sum_in_fewer_digits_is_not_called_an_alias(tmp_path):
+    single = SHARED.replace("    da = dnew[0] * share +", "    part = np.zeros(a.shape, dtype=np.float32)\n"
+                            "    part += dnew[0] * share\n    da = part +")
+    finding, *_ = diagnose(cell_of(single, tmp_path), gradcheck(cell_of(single, tmp_path), diagnose=False)).findings
+    assert finding.kind == "precision" and "float32" in finding.sentence
