@@ -18,6 +18,7 @@ from ..cells.cell import Memo
 from ..function_cell import FunctionCell
 from .finding import Finding, few
 from .repairs import out_of, unaliased
+from .source import unbound
 from .stages import copies, shadow, stages
 
 
@@ -79,7 +80,8 @@ def _of_the_last_step(cell, wxs, olds, given):
         return []
     where = f"in {few(left)}" if left else "outside"
     try:
-        lines, first = inspect.getsourcelines(cell.functions[1] if isinstance(cell, FunctionCell) else type(cell).step_backward)
+        function = unbound(cell.functions[1]) if isinstance(cell, FunctionCell) else type(cell).step_backward
+        lines, first = inspect.getsourcelines(function)
     except (OSError, TypeError):
         lines, first = [], 0
     reading = [(k, text.strip()) for k, text in enumerate(lines, first) if any(name in text for name in left)]
@@ -201,14 +203,14 @@ def aliasing(trial, changed=()):
     names = {name for kind, name in trial.wrong - left if kind == "parameter"}
     sentence = f"`{name}` is changed in place, and {why}{one_array}."
     return [Finding("changes its input", sentence, wrong, edit.definition.tree.name, edit.line, before,
-                    tuple(p for p in trial.cell.params if p in names), edit.definition.lines.get(edit.line, before).strip(),
-                    after, not left)]
+                    tuple(p for p in trial.cell.params if p in names), edit.source, after, not left)]
 
 
 def _room_for_gradients(cell, function):
     """The name of the argument, the last one, to which a method adds gradients; None if it has none."""
-    own = isinstance(cell, FunctionCell)
-    adding = cell.functions[1:] if own else (type(cell).weight_gradients, type(cell).initial_state_backward)
+    adding = type(cell).weight_gradients, type(cell).initial_state_backward
+    if isinstance(cell, FunctionCell):
+        adding = unbound(cell.functions[1]), inspect.unwrap(unbound(cell.functions[1]))
     return function.__code__.co_varnames[function.__code__.co_argcount - 1] if function in adding else None
 
 
@@ -294,5 +296,5 @@ def _is_ours(file):
 
 
 def _file_of(cell):
-    function = cell.functions[1] if isinstance(cell, FunctionCell) else type(cell).step_backward
+    function = unbound(cell.functions[1]) if isinstance(cell, FunctionCell) else type(cell).step_backward
     return function.__code__.co_filename

@@ -27,11 +27,13 @@ from .finding import Finding, few, label
 from .meaning import Meanings
 from .mending import Mending, Workbench
 from .problems import name_of
-from .shrinking import smaller
+from .shrinking import resized, smaller
 from .source import Code
 from .stages import CENTRAL, LayerBackward, LossGradient, Probe, TwoSteps, stages
 from .trial import WholeCheck
 from .verdicts import Verdicts
+
+LARGEST_SEARCHED = 12       # units of a cell in which a mistake is looked for, where a smaller one does not tell
 
 
 class Diagnosis:
@@ -193,7 +195,8 @@ def _diagnosed(cell, report, rng):
         # A cell may change its own copy of a gradient in place: that is the mistake only where the check mends without it.
         findings = aliases or [one for one in findings if one.kind != "changes its input" or not one.line]
         if not aliases or not aliases[0].certain:
-            findings = _of_methods(probe, trial, looked_at, findings, cell if looked_at is not cell else None)
+            larger = lambda: resized(cell, 2 * cell.n_in, 2 * cell.n_hidden, np.random.default_rng(0))
+            findings = _of_methods(probe, trial, findings, larger() if looked_at is cell else cell)
     if report is not None and not report and "wrong" not in one_step.verdict.values():
         two = TwoSteps(probe)
         two_steps = _of_two_steps(two)
@@ -207,13 +210,27 @@ def _diagnosed(cell, report, rng):
     return Diagnosis(name_of(cell), one_step, two_steps, findings, notes)
 
 
-def _of_methods(probe, trial, cell, findings, given):
-    """The findings so far, and those about each method alone, but for what rounding or an array changed in place explains."""
+def _of_methods(probe, trial, findings, other):
+    """The findings so far, and those about each method alone, but for what rounding or an array changed in place explains.
+
+    `other`: the cell in another size, or None. Where this one is so small that other code than the right one mends it, too, the
+    larger one is looked at.
+    """
+    bench = Workbench(trial.code, trial, Meanings(probe, trial.code), other)
+    found = _mended(probe, trial, findings, bench)
+    if bench.accidental and other.n_hidden > probe.cell.n_hidden and other.n_hidden <= LARGEST_SEARCHED and not any(
+            one.certain for one in found):
+        again = _of_methods(*_tools(other, np.random.default_rng(0)), findings, probe.cell)
+        found = again if any(one.certain for one in again) else found
+    return found
+
+
+def _mended(probe, trial, findings, bench):
+    """The findings so far, and those of each stage."""
     if trial.problem.lowered or trial.problem.nonlinear:
         findings = findings + lost_digits(probe, trial.problem.lowered)
-    bench, kinds = Workbench(trial.code, trial, Meanings(probe, trial.code), given), {finding.kind for finding in findings}
-    found = []
-    mendings = [Mending(stage, bench, probe.tolerance, cell) for stage in stages(probe)]
+    kinds, found = {finding.kind for finding in findings}, []
+    mendings = [Mending(stage, bench, probe.tolerance, probe.cell) for stage in stages(probe)]
     for mending in mendings:
         mending.others_wrong = any(other.wrong for other in mendings if other is not mending)
         own = mending.findings()

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..function_cell import FunctionCell
+from .source import unbound
 
 NOTE = "__note__"
 LARGEST = 2000              # elements of everything that is read in a step, of which the ways back are computed
@@ -54,7 +55,7 @@ class Meanings:
         probe, own = self._probe, isinstance(self._probe.cell, FunctionCell)
         function = probe.cell.functions[0] if own else type(probe.cell).step
         run = set(map(id, self._code.reached_from(function)))
-        built = self._code.built(lambda d: change(d, d.function is function) if id(d) in run else d.tree, {NOTE: note})
+        built = self._code.built(lambda d: change(d, d.function is unbound(function)) if id(d) in run else d.tree, {NOTE: note})
         step, twin = built.function(function), probe.twin
         x, old = probe.arrays["input", "x"][0], tuple(probe.arrays["state", name][0] for name in twin.state_names)
         given = (twin.params, x, old) if own else (twin, twin.input_terms(x[None])[0], old)
@@ -120,6 +121,8 @@ class Meanings:
         given = {f"d{state}{end}": d[0] for state, d in zip(self._probe.cell.state_names, self._probe.dnews)
                  for end in ("_new", "new", "_next", "next")}
         wrong += [name for name, d in given.items() if name in first and differ(first[name], d)]
+        wrong += [f"d{name}" for (kind, name), truth in stage.truth.items() if kind == "parameter"
+                  and f"d{name}" in last and differ(last[f"d{name}"].reshape(-1), truth.reshape(-1))]
         return len(wrong), sum(differ(last[name], value) for name, value in self.values.items() if name in last)
 
 

@@ -22,13 +22,13 @@ from . import trace
 from .finding import Finding, few, label
 from .problems import HUGE, TINY
 from .naming import named, sigmoid_slopes
-from .repairs import Edit, edits, exchanges, expression_of, missing_lines, more, written
+from .repairs import Edit, edits, exchanges, expression_of, missing_lines, more
 from .search import Search, holds_slope, looks_like_slope
 from .stages import agrees
 from .survey import Survey
 from .trial import WholeCheck
 
-LARGEST_CHECKED = 100_000       # parameters of a cell that a repair is also checked in, though it was found in a smaller one
+LARGEST_CHECKED = 100_000       # parameters of a cell that a repair is also checked in, though it was found in another size
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
 DEARER = 0.4                    # after a repair of everything, nothing is tried that costs so much more
 TRIES = {1: 2500, 4: 2500}      # most changes of a method -> most tries; twice that, once one is found
@@ -45,12 +45,15 @@ class Workbench:
         code: a `Code` of everything that the stage may run; None if there is no source.
         trial: the `WholeCheck` of the cell, or None: of a layer and a loss the stage is the whole check.
         meanings: the `Meanings` of the cell's variables, if there are any.
-        given: the cell as it was given, if the trial is of a smaller one.
+        other: the same cell in another size: as it was given, if the trial is of a smaller one.
+
+    Attributes:
+        accidental: whether a repair made the whole check pass, but not in the other size.
     """
 
-    def __init__(self, code, trial=None, meanings=None, given=None):
-        self.code, self.trial, self.meanings, self._given = code, trial, meanings, given
-        self._held, self._watched = {}, {}
+    def __init__(self, code, trial=None, meanings=None, other=None):
+        self.code, self.trial, self.meanings, self._other = code, trial, meanings, other
+        self._held, self._watched, self.accidental = {}, {}, False
 
     def definitions(self, stage):
         """Those that a stage's function runs, its own before its ancestors'; not what the forward pass runs, too."""
@@ -84,12 +87,12 @@ class Workbench:
                 return 0, 0
 
     @cached_property
-    def in_its_size(self):
-        """The `WholeCheck` of the cell as it was given, where the other is of a smaller one; None if it would take long."""
-        if self._given is None or self._given.n_params > LARGEST_CHECKED:
+    def in_another_size(self):
+        """The `WholeCheck` of the cell in another size; None if it has none, or if it would take long."""
+        if self._other is None or self._other.n_params > LARGEST_CHECKED:
             return None
         try:
-            return WholeCheck(self._given, self.trial.exact, self.code)
+            return WholeCheck(self._other, self.trial.exact, self.code, directions=1)
         except Exception:                                       # what no check of it can do, either
             return None
 
@@ -100,15 +103,16 @@ class Workbench:
         key, wrong = tuple(map(id, changes)), self.trial.wrong
         if key not in self._held:                               # (with the edits, so that no other gets one's id)
             left = self.trial.left(*changes)
-            if left == set() and self.in_its_size is not None and self.in_its_size.left(*changes) != set():
-                left = None                                     # right in the smaller cell only, as a number may be
+            if left == set() and self.in_another_size is not None and self.in_another_size.left(*changes) != set():
+                left, self.accidental = None, True              # as a number may be right
             self._held[key] = left, changes
         left = self._held[key][0]
         return left is not None and left <= wrong, left is not None and (left < wrong or not wrong), left == set()
 
-    def holds_when_small(self, *changes):
-        """Whether the whole check passes in the smaller cell, but not in the one that was given."""
-        return bool(self.in_its_size) and self.trial.left(*changes) == set() and self.in_its_size.left(*changes) != set()
+    def holds_in_one_size(self, *changes):
+        """Whether the whole check passes, but not in another size of the cell."""
+        other = self.in_another_size
+        return bool(other) and self.trial.left(*changes) == set() and other.left(*changes) != set()
 
 
 class Outcome(NamedTuple):
@@ -367,7 +371,7 @@ class Mending:
                 elif not site.readers and hasattr(node, "lineno") and trace.place_of(node) == e.place:
                     yield edit(((node, [expression_of(explanation.code)]),), explanation.cost)
                     break
-            made = [n for n in ast.walk(definition.tree) if isinstance(n, ast.Assign) and written(n.targets[0]) == e.text]
+            made = [n for n in ast.walk(definition.tree) if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == e.text]
             if e.text.isidentifier() and len(made) == 1 and not site.readers:
                 line = ast.parse(f"{e.text} = {explanation.code}").body[0]
                 yield edit(((made[0], [made[0], line]),), explanation.cost + 0.01)
@@ -375,7 +379,7 @@ class Mending:
     def finding_of(self, edit, blocks, certain):
         """A change of the code that works, as a `Finding`."""
         before, after = edit.before_and_after()
-        source = edit.definition.lines.get(edit.line, before).strip()
+        source = edit.source
         (kind, why, also), node = named(edit, self.bench.code.definitions.values(), self.survey), edit.changes[0][0]
         sentence = f"{why}."
         if not self.linear and not self.stage.wrong(self.stage.function, self.tolerance):
@@ -386,8 +390,8 @@ class Mending:
             kind = "not linear"
         elif kind in ("exchanged", "order", "carry", "surplus factor"):
             kind, sentence = self.outranked(kind, sentence, blocks)
-        belongs = in_the_style_of(source, after) if " times what " not in sentence else ""
-        code = written(node) if isinstance(node, ast.expr) and f"`{written(node)}`" in sentence else before
+        belongs = after if " times what " not in sentence else ""
+        code = ast.unparse(node) if isinstance(node, ast.expr) and f"`{ast.unparse(node)}`" in sentence else before
         return self.told(kind, sentence, blocks, line=edit.line, code=code, certain=certain, belongs=belongs, source=source,
                          also=also)
 
@@ -416,10 +420,10 @@ class Mending:
 
     def place(self):
         """The expression that is wrong, though nothing that was tried belongs there, as a `Finding`; or None."""
-        e = self.search and self.search.place()
+        e, lines = self.search.place() if self.search else (None, [])
         answers = [proposal for proposal in self.answers if not proposal.left]
         numbers = [p for p in answers if p.explanation.kind == "factor"]
-        scaled = next((p for p in numbers if any(map(self.bench.holds_when_small, self.as_edits(p)))), None)
+        scaled = next((p for p in numbers if any(map(self.bench.holds_in_one_size, self.as_edits(p)))), None)
         if scaled:
             place = scaled.site.expression
             sentence = (f"{scaled.explanation.phrase}, in a cell of {self.part.n_hidden} units; in another size it is another "
@@ -433,7 +437,9 @@ class Mending:
             kind, what, e = whole[0].explanation.kind, f"it may be that {whole[0].explanation.phrase}", whole[0].site.expression
         elif looks_like_slope(e):
             kind, what = "derivative", "it is probably not the derivative that belongs here"
-        sentence = f"With other numbers in the place of `{e.text}` every gradient comes out right; {what}."
+        told = f"{', '.join(map(str, lines[:3]))}{' or others' * bool(lines[3:])}"
+        others = f" (or in line {told})" if lines and not whole else ""
+        sentence = f"With other numbers in the place of `{e.text}`{others} every gradient comes out right; {what}."
         if e.text.startswith(("np.zeros", "0 *")):
             kind = "carry"
             sentence = (f"What begins as `{e.text}` does not become what it should: with other numbers here every gradient "
@@ -455,7 +461,7 @@ class Mending:
                     continue
                 (sign, one, other, code), like = product, f"[{block[1]!r}]"
                 line = ast.parse(f"grads{like} {'+' if sign > 0 else '-'}= {code}").body[0]
-                added = [n for n in ast.walk(definition.tree) if isinstance(n, ast.AugAssign) and like in written(n.target)]
+                added = [n for n in ast.walk(definition.tree) if isinstance(n, ast.AugAssign) and like in ast.unparse(n.target)]
                 puts = [(last, [line, last])]
                 if added:                                       # there, or where the loop that it may stand in is over
                     single = added[-1] in definition.tree.body
@@ -573,24 +579,6 @@ class Mending:
             return f"{label(block)} has shape {np.shape(found)} instead of {truth.shape}"
         at = np.unravel_index(np.argmax(np.abs(found - truth)), truth.shape)
         return f"{label(block)}{list(map(int, at))} is {found[at]:+.6g} instead of {truth[at]:+.6g}"
-
-
-def in_the_style_of(source, code):
-    """Code in the quotation marks of a line beside it, and without brackets around what is returned, if that has none."""
-    if '"' in source and "'" not in source:
-        code = code.replace("'", '"')
-    bare = f"return {code[8:-1]}"
-    if code.startswith("return (") and not source.startswith("return (") and _same_code(bare, code):
-        code = bare
-    return code
-
-
-def _same_code(one, other):
-    """Whether two texts are the same code; False if the first is none."""
-    try:
-        return ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
-    except SyntaxError:
-        return False
 
 
 def not_linear_in(stage, function):

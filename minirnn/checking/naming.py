@@ -5,8 +5,10 @@ import re
 
 import numpy as np
 
-from .repairs import complement, in_slope, is_number, is_slope, written
+from .repairs import complement, in_slope, is_number, is_slope
 from .trace import plain
+
+written = ast.unparse
 
 RESHAPING = ("reshape", "ravel", "flatten", "transpose", "swapaxes", "moveaxis")
 

@@ -13,16 +13,16 @@ import ast
 import copy
 import dis
 import re
+from functools import partial
 from itertools import combinations, permutations
 from keyword import iskeyword
 from typing import NamedTuple
 
 import numpy as np
 
-from .source import Definition
+from .source import LAMBDA, Definition, statements_of
 from .trace import plain
 
-written = ast.unparse
 BINDING, READING = ast.Store(), ast.Load()
 
 
@@ -40,22 +40,37 @@ class Edit(NamedTuple):
         return self.changes[0][0].lineno
 
     def before_and_after(self):
-        """The statement as it is, and as it would be; of a loop or a condition its first line."""
-        first = lambda statement: written(statement).splitlines()[0]
-        if len(self.changes) > 1 and all(isinstance(old, ast.stmt) for old, _ in self.changes):
-            new = [n for _, put in self.changes for n in put]
-            return "; ".join(first(old) for old, _ in self.changes), "; ".join(map(first, new)).replace(":;", ": ...;")
-        node = self.changes[0][0]
-        everything = [n for n in ast.walk(self.definition.tree) if isinstance(n, ast.stmt)]
-        around = lambda node: [n for n in everything if any(part is node for part in ast.walk(n))][-1]
-        statements = list(dict.fromkeys(around(old) for old, _ in self.changes))
+        """The statement as it is, and as it would be; of a loop its first line; where others change, too, in which line."""
+        around, put = statements_of(self.definition.tree), {id(old): new for old, new in self.changes}
+        first = partial(self._first_line, self.source)
+        statements = list(dict.fromkeys(around[id(old)] for old, _ in self.changes))
         before = "; ".join(map(first, statements))
+        for anchor, new in self.changes:                        # a statement that is moved
+            if put.get(id(statements[0])) == [] and statements[0] in new:
+                is_before = new.index(statements[0]) < new.index(anchor)
+                loop = "the loop of " * isinstance(anchor, ast.For)
+                place = f"{'before' if is_before else 'behind'} {loop}line {anchor.lineno}"
+                inside = ", in the loop" * (anchor.col_offset > statements[0].col_offset)
+                return before, f"{place}{inside}: {first(statements[0])}"
         with self.applied():
-            after = "; ".join(map(first, self.changes[0][1] if statements[0] is node else statements))
-            after = "(nothing)" if after == "pass" else after
-            if statements[0] is node and statements[1:]:        # another line changes with it
-                after += "".join(f", and in line {one.lineno}: {first(one)}" for one in statements[1:])
-        return before, after
+            after = ["; ".join(map(first, put.get(id(s), [s]))) or "(nothing)" for s in statements]
+        after = ["(nothing)" if text == "pass" else text for text in after]
+        return before, after[0] + "".join(f", and in line {s.lineno}: {text}" for s, text in zip(statements[1:], after[1:]))
+
+    def _first_line(self, source, statement):
+        tree = self.definition.tree
+        whole = ast.Lambda(tree.args, statement.value) if tree.name == LAMBDA else statement
+        first, *more = in_the_style_of(source, ast.unparse(whole)).splitlines()
+        return first + " ..." * (bool(more) and not hasattr(statement, "end_lineno"))   # (what is new)
+
+    @property
+    def source(self):
+        """The statement as it is written, in one line; of a loop or a condition its first line."""
+        statement = statements_of(self.definition.tree)[id(self.changes[0][0])]
+        last = statement.body[0].lineno - 1 if hasattr(statement, "body") else statement.end_lineno
+        lines = [self.definition.lines.get(k, "").strip() for k in range(statement.lineno, max(statement.lineno, last) + 1)]
+        own = self.definition.lines.get(self.line, "").strip()
+        return " ".join(lines) if all(lines) and self.definition.tree.name != LAMBDA else own
 
     def settle(self):
         """Give what is new the place of what it stands for."""
@@ -87,6 +102,23 @@ class _Applied:
     def __exit__(self, *_):
         for parent, field, value in reversed(self.undo):
             setattr(parent, field, value)
+
+
+def in_the_style_of(source, code):
+    """Code in the quotation marks of a line beside it, and without brackets around several values, if that has none."""
+    if '"' in source and "'" not in source:
+        code = code.replace("'", '"')
+    found = re.fullmatch(r"(return |[^=]* = )\((.*)\)", code)
+    bare = found and found[1] + found[2]
+    return bare if found and f"{found[1]}(" not in source and _same_code(bare, code) else code
+
+
+def _same_code(one, other):
+    """Whether two texts are the same code; False if the first is none."""
+    try:
+        return ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
+    except SyntaxError:
+        return False
 
 
 def _place(tree, node):
@@ -189,18 +221,24 @@ def more(definition, survey, wanted):
                 yield Edit(definition, "missing term", ((node, [expression_of(f"{written(node)} {sign} {name}")]),), 1.58,
                            f"the term {sign.replace('-', '−')} {plain(name)} is missing at `{written(node)}`")
     for node in filter(wanted, dict.fromkeys([*terms, *given, *sides])):
-        for name in survey.alike(definition, node, broadcast=True):
-            new = expression_of(f"({written(node)}) * {name}")
-            yield Edit(definition, "missing factor", ((node, [new]),), 1.6, f"the factor {plain(name)} is missing at "
-                       f"`{written(node)}`")
+        names = survey.alike(definition, node, broadcast=True)
+        for name in [*names, *survey.factors(definition, node)]:
+            new = expression_of(f"({written(node)}) * ({name})")
+            yield Edit(definition, "missing factor", ((node, [new]),), 1.6 + 0.1 * (name not in names),
+                       f"the factor {plain(name)} is missing at `{written(node)}`")
 
 
 def missing_lines(definition, empty):
-    """Every `Edit` that repeats a line which adds to a gradient, for a parameter that has none, with one name exchanged.
+    """Every `Edit` that lets a line add to a parameter that has no gradient, or repeats it for that, with one name exchanged.
 
     Args:
         empty: name -> the parameters of its kind, whose lines could be the pattern.
     """
+    for node in _nodes(definition.tree, ast.Subscript) if empty else ():        # grads["R"] += ... where "W" belongs
+        key = node.slice.value if isinstance(node.slice, ast.Constant) and isinstance(node.ctx, ast.Store) else None
+        for name in [name for name, alike in empty.items() if key in alike]:
+            yield Edit(definition, "other parameter", ((node.slice, [ast.Constant(name)]),), 0.9,
+                       f"this is the gradient of {name}, and is added to that of {key}")
     names = {written(n) for n in _nodes(definition.tree, ast.Name, ast.Subscript) if isinstance(n.ctx, ast.Load)}
     names = sorted(names, key=lambda name: (not name.isidentifier(), name))
     for node in _nodes(definition.tree, ast.AugAssign) if empty else ():
@@ -220,6 +258,13 @@ def missing_lines(definition, empty):
 def unaliased(definition):
     """Every `Edit` that makes a new array where one is changed in place."""
     return edits(definition, (in_place, too_early))
+
+
+def written(node):
+    """A node as text, made once: for trees as they are, without an edit."""
+    if "text" not in vars(node):
+        node.text = ast.unparse(node)
+    return node.text
 
 
 def expression_of(text):
@@ -434,6 +479,10 @@ def products(tree):
         right = getattr(node, "right", None)
         if over:
             yield "factor", [(node, ast.BinOp(node.left, ast.Mult(), right))], 1.6, f"`{written(right)}` multiplies here"
+            if not is_number(right):
+                square = ast.BinOp(node.left, ast.Div(), ast.BinOp(right, ast.Pow(), ast.Constant(2)))
+                yield ("derivative", [(node, square)], 1.1, f"the derivative of 1/{plain(written(right))} is "
+                       f"−1/{plain(written(right))}²: it is divided by the square")
         elif isinstance(node.op, ast.Mult) and not isinstance(right, ast.BinOp):
             yield "factor", [(node, ast.BinOp(node.left, ast.Div(), right))], 1.7, f"`{written(right)}` divides here"
         elif isinstance(node.op, ast.FloorDiv):
@@ -527,6 +576,7 @@ def numbers(tree, known=()):
     counts = [written(n) for n in _nodes(tree, ast.Call, ast.Attribute, ast.Subscript) if COUNT.fullmatch(written(n))]
     counts += [written(a.targets[0]) for a in _nodes(tree, ast.Assign) if COUNT.fullmatch(written(a.value))]
     names = list(dict.fromkeys([*known, *counts]))
+    arrays = sorted({n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store)} | {a.arg for a in tree.args.args})
     for node in _nodes(tree, ast.Constant, ast.Name, ast.Call, ast.Attribute, ast.Subscript):
         value, text = getattr(node, "value", None) if isinstance(node, ast.Constant) else None, written(node)
         number = isinstance(value, int | float) and not isinstance(value, bool) and value
@@ -539,6 +589,10 @@ def numbers(tree, known=()):
         for name in names if not isinstance(value, int) else ():
             if name != text:
                 yield "factor", [(node, expression_of(name))], 0.9, f"the number {name} belongs here instead of {text}"
+        if re.fullmatch(r"\w+\.shape\[-?\d\]", text):         # the length of something else
+            for name in [f"{array}.shape[{k}]" for array in arrays for k in range(3)]:
+                if name not in (text, *names):
+                    yield "factor", [(node, expression_of(name))], 1.3, f"the number {name} belongs here instead of {text}"
 
 
 COUNT = re.compile(r"{0}(?: \* {0})*".format(r"(?:len\([^()]*\)|[\w.]+\.shape\[-?\d\]|[\w.]+\.size)"))
@@ -552,7 +606,9 @@ def statements(tree):
     assigned = set()
     for body in _bodies(tree):
         for node in body:
-            if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript) and is_number(node.value):
+                yield "not linear", [(node, ast.Pass())], 0.35, "what is chosen here is set to a number"
+            elif isinstance(node, ast.Assign) and len(node.targets) == 1:
                 yield from _added(node.targets[0], node.value, node, assigned)
                 if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
                     for target, value in zip(node.targets[0].elts, node.value.elts):
@@ -604,7 +660,6 @@ def order_of_lines(tree):
             if k - i < 4 and all(isinstance(s, plain_lines) for s in between):
                 if any(depend(one, s) for s in between[1:]):
                     yield (_kind_of_order(one, other), [(one, []), (other, [other, one])], 1.2 + 0.05 * (k - i - 1),
-                           f"line {other.lineno} belongs before line {one.lineno}" if k - i == 1 else
                            f"line {one.lineno} belongs behind line {other.lineno}")
                 if k - i > 1 and any(depend(other, s) for s in between[:-1]):
                     yield (_kind_of_order(one, other), [(other, []), (one, [other, one])], 1.25,
@@ -803,6 +858,11 @@ def axes(tree):
             for order in permutations(range(3)):
                 new = ast.Call(node.func, list(map(ast.Constant, order)), node.keywords)
                 yield "axis", [(node, new)], 0.6, "the axes stand in another order"
+        inner = node.func.value if method else None
+        if name == "transpose" and isinstance(inner, ast.Call) and _called(inner) == "reshape" and (
+                len(inner.args) == len(node.args) > 1 and None not in map(_whole, node.args)):
+            new = ast.Call(inner.func, [inner.args[_whole(k)] for k in node.args], inner.keywords)
+            yield "axis", [(node, new)], 0.7, "reshape cuts in the order of the memory, so it needs no transpose here"
         if name == "reshape" and method:
             for before in ("transpose(1, 0, 2)", "transpose(1, 2, 0)", "transpose(2, 0, 1)", "transpose(0, 2, 1)", "T"):
                 func = ast.Attribute(expression_of(f"({written(node.func.value)}).{before}"), "reshape", READING)
@@ -850,11 +910,13 @@ def places(tree):
             if isinstance(node.ctx, ast.Load) and not isinstance(node.value, ast.Name | ast.Attribute | ast.Subscript):
                 total = expression_of(f"({written(node.value)}).sum(axis=0)")
                 yield "axis", [(node, total)], 0.9, "one of them is taken for the sum of all"
-    for statement in _nodes(tree, ast.Assign, ast.AugAssign):   # d[1:] with x[1:]
-        cuts = [n for n in ast.walk(statement.value) if isinstance(n, ast.Subscript)
+    for statement in _nodes(tree, ast.Assign, ast.AugAssign, ast.For):          # d[1:] with x[1:]
+        value = statement.iter if isinstance(statement, ast.For) else statement.value
+        cuts = [n for n in ast.walk(value) if isinstance(n, ast.Subscript)
                 and any(isinstance(part, ast.Slice) for part in ast.walk(n.slice))]
-        if len(cuts) == 2 and written(cuts[0].slice) == written(cuts[1].slice):
-            yield ("missing term", [(n, n.value) for n in cuts], 0.9,
+        if len(cuts) in (2, 3) and len({written(n.slice) for n in cuts}) == 1:
+            others = isinstance(value, ast.Call) and len(cuts) < len(value.args)            # of zip, which then are not in step
+            yield ("shifted" if others else "missing term", [(n, n.value) for n in cuts], 0.9,
                    f"only the part `{written(cuts[0]).removeprefix(written(cuts[0].value))}` is taken; the rest belongs to it")
     for statement in _nodes(tree, ast.AugAssign):               # grads["W"][1:] += d @ x[1:].T
         cut = [n for n in ast.walk(statement) if isinstance(n, ast.Subscript)
@@ -863,6 +925,17 @@ def places(tree):
             whole = ast.Subscript(cut[0].value.value, cut[0].value.slice, BINDING)
             yield ("missing term", [(cut[0], whole), (cut[1], cut[1].value)], 0.9,
                    f"only a part is added, `[{written(cut[0].slice)}]`; the rest gets nothing")
+    for statement in _nodes(tree, ast.Assign, ast.AugAssign):   # a[k + 1:] with b[k + 1:], also where it is assigned
+        bounds = {}
+        for cut in [n for n in ast.walk(statement) if isinstance(n, ast.Slice)]:
+            for bound in filter(None, (cut.lower, cut.upper)):
+                bounds.setdefault(written(bound), []).append(bound)
+        for text, nodes in bounds.items():
+            for by in (-1, 1) if len(nodes) > 1 else ():
+                new = _moved(nodes[0], by, True)
+                if new is not None:
+                    yield ("shifted", [(node, expression_of(new or "0")) for node in nodes], 0.95,
+                           f"`{new or 0}` belongs here instead of `{text}`")
     for (array, bound), nodes in pairs.items():
         for edge in (bound, f"-({bound})", f"{array}.shape[0] - ({bound})") if len(nodes) == 2 else ():
             for turned in (False, True):
@@ -1059,7 +1132,8 @@ def swaps(tree):
                  for child in ast.iter_child_nodes(n) for part in ast.walk(child)}
         read = {}
         for node in ast.walk(statement.value or statement):
-            if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and id(node) not in called | inner:
+            if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and id(node) not in called | inner and (
+                    isinstance(node.ctx, ast.Load)):
                 read.setdefault(written(node), []).append(node)
         for one, other in combinations(read, 2):
             yield "exchanged", [*((node, expression_of(other)) for node in read[one]),

@@ -17,9 +17,10 @@ import numpy as np
 from . import trace
 from .hypotheses import Case, Explanation, Quantities, explain
 from .repairs import is_slope
+from .source import unbound
 
 LARGEST = 128               # elements of a value that is looked at
-RUNS = 1500                 # of the method with other values in it, after which the search ends
+RUNS, USUAL = 1500, 250     # of the method with other values in it, after which the search ends; with more values, fewer
 RESHAPED = re.compile(r"axis|sum|mean|max|reshape|transpose|\[[^]]*:")         # whose right value may have another shape
 
 
@@ -75,7 +76,7 @@ class Recorded:
 
     def degrees(self):
         """key -> 1 for values that are linear in the incoming gradient."""
-        return {key: 1 for key, value in self.values.items() if _degree(value, self._twice.get(key)) == 1}
+        return {key: 1 for key, value in self.values.items() if degree_of(value, self._twice.get(key)) == 1}
 
     def quantities(self, key):
         """Everything that a call knows, and what can easily be made of it."""
@@ -95,14 +96,14 @@ class Recorded:
             e = self.traced.expressions[other.expression]
             same_turn = turns == 1 or other.nth == key.nth or self._turns(other) != turns
             if other.call == key.call and same_turn and value.tobytes() not in self._given:
-                known.add(trace.plain(e.text), value, _degree(value, self._twice.get(other)), e.is_name, e.text)
+                known.add(trace.plain(e.text), value, degree_of(value, self._twice.get(other)), e.is_name, e.text)
         for (call, name, line), value in self.variables.items():
             if call == key.call and value.tobytes() not in self._given:
-                known.add(name, value, _degree(value, self._variables_twice.get((call, name, line))), True, name)
+                known.add(name, value, degree_of(value, self._variables_twice.get((call, name, line))), True, name)
         main, named = self.main(key), self.search.named
         for one in named[main] if 0 <= main < len(named) else ():            # whether the method reads it or not
             known.add(one.name, one.value, one.degree, True, one.code)
-        numbers = {**self.search.stage.function.__globals__, **self.traced.numbers}
+        numbers = {**unbound(self.search.stage.function).__globals__, **self.traced.numbers}
         for name, c in numbers.items():
             if type(c) in (int, float) and c not in (0, 1):
                 known.add(name, np.full((1, 1), float(c)), 0, True, name)
@@ -135,6 +136,7 @@ class Search:
         self.runs, self._may, self._effects_of = 0, {}, {}
         self.recorded = Recorded(self)
         self.degrees, self.base = self.recorded.degrees(), self.run({})
+        self.most = min(RUNS, RUNS * USUAL // max(1, len(self.recorded.values)))
         self.solved = []                                        # (site, values, where known) that make everything right
 
     def _flat(self, gradients):
@@ -184,7 +186,7 @@ class Search:
         """Whether there could be values with which everything comes right; True, if that would take too long to tell."""
         key = tuple(site.keys), bool(site.readers)
         if key not in self._may:
-            too_many = sum(value.size for value in site.values) > LARGEST or self.runs > RUNS
+            too_many = sum(value.size for value in site.values) > LARGEST or self.runs > self.most
             self._may[key] = too_many or self._solvable(site)
         return self._may[key]
 
@@ -221,19 +223,20 @@ class Search:
         single = [{block} for block in self.blocks if block in wrong and len(wrong) > 1]
         for sites, targets in (inside, [wrong]), (inside, single), (beyond, [wrong]):
             if all(proposal.left for proposal in found):
-                for site, changed in takewhile(lambda _: self.runs < RUNS, sites):
+                for site, changed in takewhile(lambda _: self.runs < self.most, sites):
                     found += self._proposals_at(site, wrong, [target for target in targets if target <= changed])
         return sorted(found, key=Proposal.rank)
 
     def place(self):
-        """The expression that would make everything right with other numbers, though nothing says with which; or None.
+        """(expression, other lines): what would make everything right with other numbers, though nothing says with which.
 
         A derivative, if one is among them; else the first that is computed, for what comes before it also reaches gradients
-        that are right.
+        that are right. Other lines are those with an expression of which the same can be said. (None, []) if there is none.
         """
         solved = [site.expression for site, *_ in self.solved if not site.expression.ancestor]
         computed = [e for e in solved if not e.is_name] or solved
-        return next(filter(looks_like_slope, computed), computed[0] if computed else None)
+        found = next(filter(looks_like_slope, computed), computed[0] if computed else None)
+        return found, sorted({e.line for e in computed if (e.file, e.line) != (found.file, found.line)})
 
     def path_missing(self, paths):
         """(expression, [`Path`]) where just what comes back on a path, or on two, is missing; or None.
@@ -406,8 +409,10 @@ def holds_slope(expression):
     return any(isinstance(n, ast.expr) and is_slope(n) or getattr(n, "attr", "") == "where" for n in parts)
 
 
-def _degree(value, twice):
+def degree_of(value, twice):
     """1 if twice the incoming gradient made the value twice as large, 0 if it changed nothing, None otherwise."""
     if twice is None or twice.shape != value.shape:
         return None
-    return 0 if np.array_equal(value, twice) else 1 if np.allclose(2 * value, twice, rtol=1e-9) else None
+    if np.array_equal(value, twice):
+        return 0
+    return 1 if (np.abs(2 * value - twice) <= 1e-8 + 1e-9 * np.abs(twice)).all() else None

@@ -1,4 +1,4 @@
-"""A smaller cell of the same kind: a mistake in code does not depend on how many units there are."""
+"""A cell of the same kind in another size: a mistake in code does not depend on how many units there are."""
 
 import copy
 
@@ -19,20 +19,35 @@ def smaller(cell, rng):
     n_in, n_hidden = SMALL_SIZES if cell.n_in != cell.n_hidden else (SMALL_SIZES[1], SMALL_SIZES[1])
     if cell.n_in <= n_in or cell.n_hidden <= n_hidden:
         return cell
+    return resized(cell, n_in, n_hidden, rng) or cell
+
+
+def resized(cell, n_in, n_hidden, rng):
+    """A cell of other sizes with the same code, of parameters drawn from this one's; None if the code cannot have them."""
     try:
-        small = _resized(cell, n_in, n_hidden)
-        for name, a in small.params.items():
+        other = _resized(cell, n_in, n_hidden)
+        for name, a in other.params.items():
             given = cell.params[name]
             wider = (given.shape[-1] / a.shape[-1]) ** 0.5 if a.ndim > 1 else 1
             a[...] = wider * rng.choice(given.ravel(), a.shape)
         with np.errstate(all="ignore"):
-            check_contract(small, rng.normal(size=(1, n_in, 3)))
-            state = small.random_state(rng, 3)
-            if not all(np.isfinite(a).all() for a in small.step(small.input_terms(rng.normal(size=(1, n_in, 3)))[0], state)[0]):
-                return cell
+            check_contract(other, rng.normal(size=(1, n_in, 3)))
+            return other if _is_steady(other) else None
     except Exception:                                           # whatever somebody's code raises in another size
-        return cell
-    return small
+        return None
+
+
+def _is_steady(cell):
+    """Whether a step gives finite numbers, and the same each time: none that just happened to be in a new, empty array."""
+    rng, found = np.random.default_rng(0), []
+    wx, old = cell.input_terms(rng.normal(size=(1, cell.n_in, 3)))[0], cell.random_state(rng, 3)
+    for left_behind in (0.0, 1e5):
+        sizes = {a.size for a in (wx, *old, *cell.params.values())} | set(range(1, 4 * wx.size))
+        freed = [np.full(size, left_behind) for size in sizes for _ in range(8)]        # what the next arrays will be made in
+        del freed
+        new, memo = cell.step(wx, old)
+        found.append([np.array(a) for a in (*new, *vars(memo).values())])
+    return all(np.isfinite(a).all() and np.array_equal(a, b) for a, b in zip(*found))
 
 
 def _resized(cell, n_in, n_hidden):

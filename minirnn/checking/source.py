@@ -7,16 +7,18 @@ ancestors. No class and no module is changed, so any number of threads can do th
 """
 
 import ast
+import dis
+import functools
 import inspect
 import textwrap
 import types
+import warnings
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
 from typing import NamedTuple
 
 from ..cells.cell import CalledStep
 
-CHOSEN = "__chosen__"
+CHOSEN, LAMBDA = "__chosen__", "<lambda>"
 
 
 class Definition(NamedTuple):
@@ -38,7 +40,7 @@ class Code:
     """Some functions, and all of their own that they call: methods of the class, functions and classes of the same module.
 
     Args:
-        entries: functions (or methods, as functions), written in Python.
+        entries: functions (or methods, as functions), written in Python; also methods of one object.
         owner: the class whose methods they are, if they are.
         all_needed: whether each of the entries must have a source; if not, those without are left out.
 
@@ -50,10 +52,14 @@ class Code:
     """
 
     def __init__(self, entries, owner=None, all_needed=True):
-        self.owner = owner
+        things = [thing for thing in map(thing_of, entries) if thing is not None]
+        if things:
+            owner = things[0] if isinstance(things[0], type) else type(things[0])
+        self.owner, self.of_object = owner, bool(things)
         self.ancestors = [kind for kind in owner.__mro__ if kind is not object] if owner else []
         self.kinds = list(self.ancestors)                       # every class that is compiled again
         self.definitions, self._compiled, self._own, self._choices = {}, {}, {}, {}
+        entries = list(map(unbound, entries))
         for function in entries:
             try:
                 self.definitions[function] = self._definition(function)
@@ -105,7 +111,7 @@ class Code:
             space.update({name: _exchanged(space[name], {**made, **kinds}) for name in self._own[key]})
         for cell in cells:
             cell.cell_contents = made.get(cell.cell_contents, kinds.get(cell.cell_contents))
-        return Built(made, kinds.get(self.owner), self.owner)
+        return Built(made, kinds.get(self.owner), self.owner, self.of_object)
 
     @contextmanager
     def edited(self, *edits):
@@ -139,24 +145,24 @@ class Code:
     def prepare(self, made, edits):
         """Compile many edits at once, each of which is to be tried after those that are made.
 
-        A changed expression becomes a choice between what stands there and all that may stand there. A function that is
-        compiled so costs little more than with one edit, and `edited` then only says which is chosen.
+        What is changed becomes a choice between what stands there and all that may stand there. A function that is compiled
+        so costs little more than with one edit, and `edited` then only says which is chosen.
         """
-        self._choices = {}
-        by_function = {}
+        self._choices, by_function = {}, {}
         for edit in edits:
-            (node, new), *others = edit.changes
-            if not others and len(new) == 1 and _may_be_chosen(node) and _may_be_chosen(new[0]):
-                by_function.setdefault(edit.definition.function, []).append(edit)
+            by_function.setdefault(edit.definition.function, []).append(edit)
         with ExitStack() as contexts:
             for edit in made:
                 contexts.enter_context(edit.applied())
             changed = {edit.definition.function: edit.definition for edit in made}
             for function, group in by_function.items():
-                definition, by_node = group[0].definition, {}
+                definition, by_node, together = group[0].definition, {}, {}
+                parents, bound = _parents_in(definition.tree), _bound_in(definition.tree)
                 for number, edit in enumerate(group):
-                    edit.settle()
-                    by_node.setdefault(id(edit.changes[0][0]), []).append((number, edit.changes[0][1][0]))
+                    choices = _choices_of(edit, parents, bound)
+                    for node, other in choices:
+                        by_node.setdefault(id(node), []).append((number, other))
+                    together |= {number: edit} if choices else {}
                 try:
                     codes = {f: self._code_of(d, d.again()) for f, d in changed.items() if f is not function}
                     codes[function] = self._code_of(definition, _choosing(definition.tree, by_node))
@@ -164,15 +170,16 @@ class Code:
                     continue
                 if all(code.co_freevars == f.__code__.co_freevars for f, code in codes.items()):
                     space, ids = self._unchanged.functions[function].__globals__, tuple(map(id, made))
-                    self._choices |= {(*ids, id(edit)): (codes, space, number, made, edit) for number, edit in enumerate(group)}
+                    self._choices |= {(*ids, id(edit)): (codes, space, number, made, edit)
+                                      for number, edit in together.items()}
 
-    @cached_property
+    @functools.cached_property
     def _unchanged(self):
         return self.built()
 
     def reached_from(self, function):
         """The definitions of a function and of all that it calls of its own, the class's own before its ancestors'."""
-        found, waiting = [], [function]
+        found, waiting = [], [unbound(function)]
         while waiting:
             current = waiting.pop(0)
             if current in self.definitions and not any(self.definitions[current] is one for one in found):
@@ -206,20 +213,17 @@ class Code:
 
     def _definition(self, function):
         try:
-            lines, first = inspect.getsourcelines(function)
-            tree = ast.parse(textwrap.dedent("".join(lines)))
-        except TypeError as error:
+            code = function.__code__
+            definition, lines, first = _lambda_of(code) if code.co_name == LAMBDA else _function_of(code)
+        except (AttributeError, TypeError) as error:
             raise OSError(str(error)) from None
         except SyntaxError as error:
             raise ValueError(f"its source cannot be read on its own: {error}") from None
-        definition, first = tree.body[0], max(first, 1)
-        if not isinstance(definition, ast.FunctionDef) or definition.name != inspect.unwrap(function).__name__:
+        if not isinstance(definition, ast.FunctionDef) or definition.name != code.co_name:
             raise ValueError(f"{function!r} is not written with def")
-        ast.increment_lineno(tree, first - 1)
         definition.decorator_list, definition.returns = [], None
         ancestor = next((k for k, kind in enumerate(self.ancestors) if function in map(_plain, vars(kind).values())), 0)
-        return Definition(inspect.unwrap(function), definition, dict(enumerate(lines, first)), inspect.getfile(function),
-                          ancestor)
+        return Definition(function, definition, dict(enumerate(lines, first)), code.co_filename, ancestor)
 
     def _called_by(self, function):
         """What a function calls that is its own; of a method, also what it is in ancestors; of a class, all of it."""
@@ -249,12 +253,15 @@ class Code:
         kind = next((kind for kind in self.kinds if function in map(_plain, vars(kind).values())), None)
         around = [name for name in function.__code__.co_freevars if not kind or name != "__class__"]
         shell = f"class {kind.__name__}:\n        pass" if kind else "pass"
-        module = ast.parse(f"def make({', '.join(around)}):\n    {shell}")
-        (module.body[0].body[0] if kind else module.body[0]).body = [tree]
-        try:
-            code = compile(module, inspect.getfile(function), "exec")
-        except TypeError:                                       # a new node without a line
-            code = compile(ast.fix_missing_locations(module), inspect.getfile(function), "exec")
+        known = f"global {kind.__name__}\n    " if kind and kind.__name__ not in around else ""       # by its methods, too
+        module = ast.parse(f"def make({', '.join(around)}):\n    {known}{shell}")
+        (module.body[0].body[-1] if kind else module.body[0]).body = [tree]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)      # a change that makes no sense is nothing to bother anybody with
+            try:
+                code = compile(module, inspect.getfile(function), "exec")
+            except TypeError:                                   # a new node without a line
+                code = compile(ast.fix_missing_locations(module), inspect.getfile(function), "exec")
         for name in ["make", *([kind.__name__] if kind else []), tree.name]:
             inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
             code = next(c for c in inner if c.co_name == name)
@@ -264,23 +271,147 @@ class Code:
 
 
 class Built:
-    """What `Code.built` made: `functions`, original -> new; `kind`, the copy of the class (None without one)."""
+    """What `Code.built` made: `functions`, original -> new; `kind`, the copy of the class (None without one).
 
-    def __init__(self, functions, kind, owner=None):
-        self.functions, self.kind, self.owner = functions, kind, owner
+    `of_object`: whether the class is that of an object whose methods were given, not that of the cell.
+    """
+
+    def __init__(self, functions, kind, owner=None, of_object=False):
+        self.functions, self.kind, self.owner, self.of_object = functions, kind, owner, of_object
 
     def function(self, original):
-        """The new function; as a method it works on a stand-in for the object that it is given."""
-        new = self.functions[original]
-        if self.kind is None:
+        """The new function; as a method it works on a stand-in for the object that it is given, or is of."""
+        if isinstance(original, functools.partial):
+            return functools.partial(self.function(original.func), *original.args, **original.keywords)
+        new, thing = self.functions[unbound(original)], thing_of(original)
+        if thing is not None:
+            return lambda *args, **kwargs: new(self.stand_in(thing), *args, **kwargs)
+        if self.kind is None or self.of_object:
             return new
         return lambda thing, *args, **kwargs: new(self.stand_in(thing), *args, **kwargs)
 
     def stand_in(self, thing):
         """An object with the attributes of this one, whose methods are the new ones. What they set, it keeps to itself."""
+        if isinstance(thing, type):                             # of a class method
+            return self.kind if thing is self.owner else thing
         other = object.__new__(self.kind)
         vars(other).update({name: value for name, value in vars(thing).items() if not isinstance(value, CalledStep)})
         return other
+
+
+def _function_of(code):
+    """(tree, lines, number of the first line) of a function that is written with def; of one that wraps another, its own."""
+    lines, first = inspect.getsourcelines(code)
+    tree, first = ast.parse(textwrap.dedent("".join(lines))), max(first, 1)
+    ast.increment_lineno(tree, first - 1)
+    return tree.body[0], lines, first
+
+
+def _lambda_of(code):
+    """The same of a lambda, as a function that returns its value: the one of its line with the same code."""
+    everything = inspect.findsource(code)[0]
+    for node in ast.walk(ast.parse("".join(everything))):
+        if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno:
+            value = ast.copy_location(ast.Return(node.body), node.body)
+            tree = ast.copy_location(ast.FunctionDef(LAMBDA, node.args, [value], []), node)
+            alone = compile(ast.fix_missing_locations(ast.Expression(node)), code.co_filename, "eval").co_consts[0]
+            if (alone.co_varnames, alone.co_consts) == (code.co_varnames, code.co_consts) and (
+                    {*alone.co_names} == {*code.co_names, *code.co_freevars}) and _operations(alone) == _operations(code):
+                return tree, everything[node.lineno - 1:node.end_lineno], node.lineno
+    raise OSError("its source is not found")
+
+
+def _operations(code):
+    """What a code object does: its operations, but for how it gets at names of its surroundings."""
+    return [(i.opname, i.argval if "GLOBAL" not in i.opname else "") for i in dis.get_instructions(code)
+            if not i.opname.endswith(("DEREF", "GLOBAL")) and i.opname not in ("COPY_FREE_VARS", "CACHE")]
+
+
+def statements_of(tree):
+    """id of every node in a function's body -> the innermost statement that it is in."""
+    found, waiting = {}, [(statement, statement) for statement in tree.body]
+    while waiting:
+        node, around = waiting.pop()
+        found[id(node)] = around
+        waiting += [(child, child if isinstance(child, ast.stmt) else around) for child in ast.iter_child_nodes(node)]
+    return found
+
+
+def _parents_in(tree):
+    """id of every node in a function's body -> (the node that it is a part of, the field, its place in a list or None)."""
+    found, waiting = {}, [tree]
+    while waiting:
+        parent = waiting.pop()
+        for field in ("body",) if parent is tree else parent._fields:
+            value = getattr(parent, field, None)
+            for k, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
+                if isinstance(child, ast.AST):
+                    found[id(child)] = parent, field, k
+                    waiting.append(child)
+    return found
+
+
+def _choices_of(edit, parents, bound):
+    """[(node, what may be chosen in its place)] of an edit: expressions, or else whole statements; [] if that cannot be done.
+
+    Args:
+        parents: as `_parents_in` gives them. bound: the names that are the function's own.
+    """
+    edit.settle()
+    if not all(id(node) in parents for node, _ in edit.changes):
+        return []
+    found = [_lifted(node, new, parents) for node, new in edit.changes]
+    ids = {id(node) for node, _ in found}
+    if len(ids) < len(found) or any(_is_inside(node, ids, parents) for node, _ in found):       # they cannot be chosen alone
+        statements = {id(s): s for s in (_around(node, parents) for node, _ in found)}
+        outer = [s for s in statements.values() if not _is_inside(s, statements, parents)]
+        put = {id(node): new for node, new in edit.changes}
+        with edit.applied():
+            found = [(s, list(map(_copied, put.get(id(s), [s]))) or [ast.copy_location(ast.Pass(), s)]) for s in outer]
+    fresh = [one for _, new in found if isinstance(new, list) for one in new if id(one) not in parents]
+    return found if not fresh or _bound_in(*fresh) <= bound else []         # else a name would be another one
+
+
+def _lifted(node, new, parents):
+    """(node, what is to stand there), or the same of the nearest node around it in the place of which a choice can stand."""
+    while not isinstance(node, ast.stmt) and not (len(new) == 1 and _may_be_chosen(node) and _may_be_chosen(new[0])):
+        parent, field, k = parents[id(node)]
+        value = getattr(parent, field)
+        fields = {**dict(ast.iter_fields(parent)), field: new[0] if k is None else [*value[:k], *new, *value[k + 1:]]}
+        node, new = parent, [ast.copy_location(type(parent)(**fields), parent)]
+    if isinstance(node, ast.stmt):
+        return node, new or [ast.copy_location(ast.Pass(), node)]
+    return node, new[0]
+
+
+def _is_inside(node, ids, parents):
+    """Whether a node is a part of one of the nodes with these ids."""
+    while id(node) in parents:
+        node = parents[id(node)][0]
+        if id(node) in ids:
+            return True
+    return False
+
+
+def _around(node, parents):
+    """The innermost statement that a node is in."""
+    while not isinstance(node, ast.stmt):
+        node = parents[id(node)][0]
+    return node
+
+
+def _bound_in(*trees):
+    """The names that are assigned or given somewhere in some trees."""
+    parts = [n for tree in trees for n in ast.walk(tree)]
+    return {n.id for n in parts if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} | {
+        n.arg for n in parts if isinstance(n, ast.arg)}
+
+
+def _copied(node):
+    """A syntax tree, anew."""
+    fields = {name: list(map(_copied, value)) if isinstance(value, list) else _copied(value) if isinstance(value, ast.AST)
+              else value for name, value in ast.iter_fields(node)} if isinstance(node, ast.AST) else {}
+    return ast.copy_location(type(node)(**fields), node) if fields else node
 
 
 def _may_be_chosen(node):
@@ -291,22 +422,58 @@ def _may_be_chosen(node):
 
 
 def _choosing(node, by_node):
-    """The node, anew, in which expressions are a choice between what stands there and others.
+    """The node, anew, in which expressions and statements are a choice between what stands there and others.
 
     Args:
-        by_node: id of a node -> [(number, another expression)], with numbers in rising order.
+        by_node: id of a node -> [(number, what may stand there: an expression, or a list of statements)].
     """
     fields, found = dict(ast.iter_fields(node)), node
     new = {name: [_choosing(v, by_node) if isinstance(v, ast.AST) else v for v in value] if isinstance(value, list)
            else _choosing(value, by_node) if isinstance(value, ast.AST) else value for name, value in fields.items()}
     if any(new[name] is not value and new[name] != value for name, value in fields.items()):
         found = ast.copy_location(type(node)(**new), node)
-    for number, other in by_node.get(id(node), ()):
-        test = ast.Compare(ast.Name(CHOSEN, ast.Load()), [ast.Eq()], [ast.Constant(number)])
-        found = ast.copy_location(ast.IfExp(test, other, found), node)
-        for part in (test, test.left, *test.comparators):
-            ast.copy_location(part, node)
-    return found
+    return _choice(by_node[id(node)], node, found) if id(node) in by_node else found
+
+
+def _choice(others, node, usual=None):
+    """One of several, by the number that is chosen; `usual` if it is none of theirs."""
+    if usual is None and len(others) == 1:
+        return others[0][1]
+    half = others if usual else others[:len(others) // 2]
+    first, second = _choice(half, node), usual or _choice(others[len(half):], node)
+    test = ast.Compare(ast.Name(CHOSEN, ast.Load()), [ast.In()], [ast.Set([ast.Constant(number) for number, _ in half])])
+    for part in (test, test.left, *test.comparators, *test.comparators[0].elts):
+        ast.copy_location(part, node)
+    if isinstance(node, ast.expr):
+        return ast.copy_location(ast.IfExp(test, first, second), node)
+    several = lambda found: found if isinstance(found, list) else [found]
+    return ast.copy_location(ast.If(test, several(first), several(second)), node)
+
+
+def unbound(function):
+    """The plain function in a method of an object, in an object that can be called, and in one with arguments given."""
+    if isinstance(function, functools.partial):
+        return unbound(function.func)
+    if isinstance(function, types.FunctionType | types.MethodType):
+        return getattr(function, "__func__", function)
+    return unbound(function.__call__) if isinstance(getattr(function, "__call__", None), types.MethodType) else function
+
+
+def thing_of(function):
+    """The object, or class, that a method is of; the object that is called; None of a plain function."""
+    if isinstance(function, functools.partial):
+        return thing_of(function.func)
+    if isinstance(function, types.FunctionType | types.BuiltinFunctionType | type):
+        return None
+    return getattr(function, "__self__", function)
+
+
+def arguments_of(function):
+    """The names of the arguments that a function still takes."""
+    plain, given = inspect.unwrap(unbound(function)), 0
+    while isinstance(function, functools.partial):
+        given, function = given + len(function.args), function.func
+    return plain.__code__.co_varnames[:plain.__code__.co_argcount][given + (thing_of(function) is not None):]
 
 
 def _plain(value):

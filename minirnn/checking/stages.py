@@ -13,6 +13,7 @@ from ..function_cell import FunctionCell
 from ..layers import BatchNorm, Dropout, OneHot
 from ..unrolling import unroll
 from .numeric import gradient, slopes_of
+from .source import arguments_of
 
 SEARCHED = 2                # columns in which the search inside a method is made
 EXACT, CENTRAL = 1e-8, 1e-6 # what counts as equal, by complex step and by central differences
@@ -118,28 +119,29 @@ class Probe:
         return found.reshape(array.size, *shape)
 
     def backward(self, dnews):
-        """(kind, name) -> gradient, by the cell's own methods: one-step `step_backward`, then `weight_gradients`.
+        """(kind, name) -> gradient, by the cell's own methods: `step_backward`, then `weight_gradients`, of each step alone.
 
         Each step runs in a copy of the cell: what a method leaves in the object does not reach the next.
         """
-        cell = self.cell
-        if isinstance(cell, FunctionCell):
-            cell.pending.flat[...] = 0
-        dwxs, dolds, memos = [], [], []
+        cell, found, total = self.cell, {}, self.cell.params.like()
         for k, wx in enumerate(cell.input_terms(self.xs)):
-            alone, old = shadow(cell), tuple(old[k] for old in self.olds)
+            if isinstance(cell, FunctionCell):
+                cell.pending.flat[...] = 0
+            alone, old, grads = shadow(cell), tuple(old[k] for old in self.olds), cell.params.like()
             new, memo = copies(alone.step(wx, old))
             dnew, given = tuple(d[k] for d in dnews), copies((memo,))[0]
             dwx, dold = alone.step_backward(*copies((dnew, old, new)), given)
             self.writes_memos |= not all(np.array_equal(a, vars(given)[name]) for name, a in vars(memo).items())
-            memos.append(given if self.writes_memos else memo)
-            dwxs.append(dwx)
-            dolds.append(dold)
-        grads, dwxs = cell.params.like(), np.stack(dwxs)
-        dxs = cell.weight_gradients(dwxs, *copies((self.xs, tuple(self.olds), joined_memos(memos))), grads)
-        found = {("input", "x"): dxs, ("gates", ""): dwxs}
-        found |= {("state", name): np.stack(dold) for name, dold in zip(cell.state_names, zip(*dolds))}
-        return found | {("parameter", name): np.array(a) for name, a in grads.items()}
+            memo = joined_memos([given if self.writes_memos else memo])
+            of_step = copies((self.xs[k:k + 1], tuple(old[k:k + 1] for old in self.olds), memo))
+            dxs = cell.weight_gradients(dwx[None], *of_step, grads)
+            for name, a in grads.items():
+                total[name][...] += a
+            states = [("state", name) for name in cell.state_names]
+            for block, a in [(("input", "x"), dxs[0]), (("gates", ""), dwx), *zip(states, dold)]:
+                found.setdefault(block, []).append(np.array(a))
+        return {block: np.stack(steps) for block, steps in found.items()} | {
+            ("parameter", name): a for name, a in total.items()}
 
     def gates(self):
         """Name -> rows of the pre-activations."""
@@ -366,7 +368,7 @@ class OfCell(Stage):
 
     def say(self, what, index=None):
         """How the method would write an argument, or a part of it, in its own names; "" if it is not given that."""
-        given = dict(zip(self.arguments, self.function.__code__.co_varnames[:self.function.__code__.co_argcount]))
+        given = dict(zip(self.arguments, arguments_of(self.function)))
         if what not in given:
             return f'{given["self"]}.params["{index}"]' if what == "p" and "self" in given else ""
         if index is None:

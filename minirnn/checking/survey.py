@@ -6,6 +6,10 @@ import re
 import numpy as np
 
 from . import trace
+from .search import degree_of
+from .source import unbound
+
+LONGEST = 30                # letters of what is computed somewhere and tried elsewhere as a factor
 
 
 class Survey:
@@ -22,7 +26,8 @@ class Survey:
 
     def __init__(self, stage, bench, wrong, linear):
         self.innocent, self._at, self._names, self.given, self._assigned, self._degrees = set(), {}, {}, {}, {}, {}
-        self._function = stage.function
+        self._computed = {}
+        self._function = unbound(stage.function)
         try:
             traced = bench.watched(stage)
             values = traced.record(lambda: stage.call_safely(traced.function))
@@ -34,8 +39,8 @@ class Survey:
         for key, value in values.items():
             e = traced.expressions[key.expression]
             self._at.setdefault((e.file, e.place), []).append(value)
-            if e.is_name:
-                self._names.setdefault(e.text, []).append((e.line, value))
+            kept = self._names if e.is_name else self._computed
+            kept.setdefault(e.text, []).append((e.line, value))
         self._degrees = _degrees(stage, traced, values) if linear and stage.incomes else {}
         self._find_innocent(stage, traced, values, wrong)
 
@@ -64,20 +69,30 @@ class Survey:
 
     def alike(self, definition, node, broadcast=False):
         """The names that could stand in a node's place, arrays of the same shape which are not the same; or multiply it."""
-        here = self._at.get((definition.file, trace.place_of(node)))
-        if not here:
-            return []
         names = self._known_to(definition)
+        own, exists = ast.unparse(node), self._existing_at(definition, node)
+        here = self._at.get((definition.file, trace.place_of(node)))
+        if not here and own not in names:
+            return []
+        here = here or [names[own]]                             # (of h[i, b] the number is noted in its place, not the array)
         if broadcast:
             fits = lambda value: value.ndim >= here[0].ndim > 0 and all(
                 a == b or 1 in (a, b) for a, b in zip(value.shape[::-1], here[0].shape[::-1]))
         else:
             fits = lambda value: value.shape == here[0].shape and not (len(here) == 1 and np.array_equal(value, here[0]))
-        own, exists = ast.unparse(node), self._existing_at(definition, node)
         degree = 0 if broadcast else self._degree(here[0])
         suits = lambda value: fits(value) and (degree is None or self._degree(value) in (degree, None))
         found = [text for text, value in names.items() if text != own and suits(value) and exists(text)]
         return sorted(found, key=lambda text: not text.isidentifier())
+
+    def factors(self, definition, node):
+        """What is computed somewhere in a function, of values that no gradient is in, and could multiply a node: texts."""
+        lines = range(definition.tree.lineno, definition.tree.end_lineno + 1)
+        here, exists = self._at.get((definition.file, trace.place_of(node))), self._existing_at(definition, node)
+        fits = lambda value: self._degree(value) == 0 and value.size > 1 and value.ndim >= here[0].ndim > 0 and all(
+            a == b or 1 in (a, b) for a, b in zip(value.shape[::-1], here[0].shape[::-1]))
+        return [text for text, found in self._computed.items() if here and len(text) < LONGEST and found[0][0] in lines
+                and fits(found[0][1]) and all(map(exists, re.findall(r"(?<![\w.])[a-zA-Z_]\w*", text)))]
 
     def _degree(self, value):
         """1 for a gradient, 0 for what no gradient is in, None if that is not known."""
@@ -124,7 +139,7 @@ def _degrees(stage, traced, values):
         for key, value in once.items():
             other = again.get(key)
             if other is not None and other.shape == value.shape and value.any():
-                degree = 0 if np.array_equal(value, other) else 1 if np.allclose(2 * value, other, rtol=1e-9) else None
+                degree = degree_of(value, other)
                 same = found.setdefault(value.tobytes(), degree) == degree
                 found[value.tobytes()] = degree if same else None
     return found

@@ -69,7 +69,7 @@ class Watched:
             print(traced.expressions[key.expression].text, value)
 
     Args:
-        function: a function or method, written in Python.
+        function: a function or method, written in Python; also a method of an object.
         owner: the class that it is a method of, if it is one. A method is given the object to work on, and works on a
             stand-in for it: what it sets there does not reach the object.
         code: a `Code` that holds the function, if there is one already; its trees may have been changed.
@@ -97,7 +97,7 @@ class Watched:
         marked = lambda definition: self._marked(definition) if id(definition) in reached else definition.tree
         self._lines = [definition.lines for definition in code.definitions.values()]
         self._built = code.built(marked, given, self._counted)
-        self._main = self._built.functions[function]
+        self._main = self._built.functions[function] if owner else self._built.function(function)
 
     def source_of(self, line):
         """A line of one of the functions, as it is written."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..function_cell import FunctionCell
 from .problems import CellProblem
-from .source import Code
+from .source import Code, unbound
 from .stages import copies
 
 DIRECTIONS = 2
@@ -24,12 +24,13 @@ class WholeCheck:
 
     Args:
         cell: a `Cell`. exact: whether its forward pass runs on complex numbers. code: a `Code` of its methods, if there is one.
+        directions: how many, of each block.
 
     Attributes:
         exact: as given. code: the `Code` of all its methods. wrong: the blocks that are wrong as it is.
     """
 
-    def __init__(self, cell, exact, code=None):
+    def __init__(self, cell, exact, code=None, directions=DIRECTIONS):
         rng = np.random.default_rng(0)
         self.cell, self.exact = cell, exact
         self.problem = CellProblem(cell, None, 4, 3, "random", rng)
@@ -37,7 +38,7 @@ class WholeCheck:
         numeric, self._slopes = self.problem.at("complex128" if exact else "float64"), {}
         for block, array in numeric.arrays.items():
             h, kept = (1e-30j if exact else 1e-6), array.copy()
-            for _ in range(DIRECTIONS):
+            for _ in range(directions):
                 direction = rng.normal(size=array.shape)
                 array[...] = kept + h * direction
                 above = numeric.value(block)
@@ -85,7 +86,7 @@ class WholeCheck:
         with self.code.edited(*edits) as built:
             if isinstance(self.cell, FunctionCell):
                 cell = self.problem.cell.astype("float64")
-                cell.functions = tuple(built.functions.get(f, f) for f in self.cell.functions)
+                cell.functions = tuple(built.function(f) if unbound(f) in built.functions else f for f in self.cell.functions)
                 yield cell
             else:
                 yield built.stand_in(self.problem.cell)

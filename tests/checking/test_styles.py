@@ -1,0 +1,128 @@
+"""One gated average in many styles of code: the same mistake is found, and its line, however its backward pass is written."""
+
+import textwrap
+
+import pytest
+
+from minirnn import gradcheck
+from minirnn.checking.loading import load_cell
+
+FORWARD = '''
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from minirnn import FunctionCell
+
+
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def step(p, x, old):
+    h, = old
+    z, n = sigmoid(p["Wz"] @ x + p["Rz"] @ h + p["bz"]), np.tanh(p["Wn"] @ x + p["Rn"] @ h + p["bn"])
+    return (z * h + (1 - z) * n,), {"z": z, "n": n}
+
+
+def parameters(n_in, n_hidden):
+    rng, shapes = np.random.default_rng(0), {"W": (n_hidden, n_in), "R": (n_hidden, n_hidden), "b": (n_hidden, 1)}
+    return {kind + gate: rng.normal(0, 0.7, shape) for gate in "zn" for kind, shape in shapes.items()}
+'''
+
+MAKE = '''
+
+def make(n_in, n_hidden):
+    return FunctionCell(step, BACKWARD, parameters(n_in, n_hidden), n_in=n_in, n_hidden=n_hidden)
+'''
+
+# What follows the gradients dz and dn of the pre-activations, in every style but those that do without.
+REST = '''
+grads["Wz"] += dz @ x.T
+grads["Rz"] += dz @ h.T
+grads["bz"] += dz.sum(axis=1, keepdims=True)
+grads["Wn"] += dn @ x.T
+grads["Rn"] += dn @ h.T
+grads["bn"] += dn.sum(axis=1, keepdims=True)
+return p["Wz"].T @ dz + p["Wn"].T @ dn, (d * z + p["Rz"].T @ dz + p["Rn"].T @ dn,)
+'''
+ARGUMENTS = "p, dnew, x, old, new, memo, grads"
+READ = 'h, d, z, n = old[0], dnew[0], memo["z"], memo["n"]\n'
+DZ, DN = "dz = d * (h - n) * z * (1 - z)\n", "dn = d * (1 - z) * (1 - n**2)\n"
+
+
+def function(head, body, indent=4):
+    return f"\n\n{head}\n{textwrap.indent(body.strip(), ' ' * indent)}\n"
+
+
+PLAIN = READ + DZ + DN + REST
+LOOP = '''
+for gate, a in {each}:
+    grads["W" + gate] += a @ x.T
+    grads["R" + gate] += a @ h.T
+    grads["b" + gate] += a.sum(axis=1, keepdims=True)
+    dx = dx + p["W" + gate].T @ a
+    dh = dh + p["R" + gate].T @ a
+return dx, (dh,)
+'''
+STYLES = {                      # name -> (code of the backward pass, what it is called)
+    "method of an object": (
+        "\n\nclass Solver:\n    scale = 1.0\n" + function(f"    def backward(self, {ARGUMENTS}):", PLAIN, 8).lstrip("\n"),
+        "Solver().backward"),
+    "object that is called": (
+        "\n\nclass Backward:\n" + function(f"    def __call__(self, {ARGUMENTS}):", PLAIN, 8).lstrip("\n"), "Backward()"),
+    "static method": (
+        "\n\nclass Mine:\n    @staticmethod\n    def through_tanh(d, n):\n        return d * (1 - n**2)\n\n    @staticmethod\n"
+        + function(f"    def backward({ARGUMENTS}):", READ + DZ + "dn = Mine.through_tanh(d * (1 - z), n)\n" + REST, 8).lstrip("\n"),
+        "Mine.backward"),
+    "class method": (
+        "\n\nclass Mine:\n    @classmethod\n" + function(f"    def backward(cls, {ARGUMENTS}):", PLAIN, 8).lstrip("\n"),
+        "Mine.backward"),
+    "arguments given": (function(f"def backward(scale, {ARGUMENTS}):", PLAIN), "functools.partial(backward, 1.0)"),
+    "wrapped": (
+        "\n\ndef logged(f):\n    @functools.wraps(f)\n    def inner(*args):\n        return f(*args)\n    return inner\n"
+        + function(f"@logged\ndef backward({ARGUMENTS}):", PLAIN), "backward"),
+    "table of lambdas": (
+        '\n\nBACK = {"z": lambda d, h, z, n: d * (h - n) * z * (1 - z), "n": lambda d, h, z, n: d * (1 - z) * (1 - n**2)}\n'
+        + function(f"def backward({ARGUMENTS}):", READ + "dx, dh = 0, d * z\n" + LOOP.format(
+            each="[(gate, f(d, h, z, n)) for gate, f in BACK.items()]")), "backward"),
+    "dataclass": (
+        "\n\n@dataclass\nclass Slopes:\n    z: np.ndarray\n    n: np.ndarray\n"
+        + function(f"def backward({ARGUMENTS}):", READ + "dx, dh = 0, d * z\n"
+                   "both = Slopes(z=d * (h - n) * z * (1 - z), n=d * (1 - z) * (1 - n**2))\n"
+                   + LOOP.format(each='(("z", both.z), ("n", both.n))')), "backward"),
+    "generator": (
+        "\n\ndef each(d, h, z, n):\n    yield 'z', d * (h - n) * z * (1 - z)\n    yield 'n', d * (1 - z) * (1 - n**2)\n"
+        + function(f"def backward({ARGUMENTS}):", READ + "dx, dh = 0, d * z\n" + LOOP.format(each="each(d, h, z, n)")), "backward"),
+    "one column after the other": (
+        function(f"def backward({ARGUMENTS}):", "dx, dh = np.zeros(x.shape), np.zeros(old[0].shape)\nfor b in range(x.shape[1]):\n"
+                 + textwrap.indent('h, d, z, n = old[0][:, b], dnew[0][:, b], memo["z"][:, b], memo["n"][:, b]\n' + DZ + DN
+                                   + 'for gate, a in (("z", dz), ("n", dn)):\n    grads["W" + gate] += np.outer(a, x[:, b])\n'
+                                   '    grads["R" + gate] += np.outer(a, h)\n    grads["b" + gate] += a[:, None]\n'
+                                   'dx[:, b] = p["Wz"].T @ dz + p["Wn"].T @ dn\n'
+                                   'dh[:, b] = d * z + p["Rz"].T @ dz + p["Rn"].T @ dn\n', "    ") + "return dx, (dh,)"), "backward"),
+}
+MISTAKES = {                    # what is written wrong -> (right, wrong, kind)
+    "sign": ("(h - n)", "(n - h)", "sign"),
+    "slope of tanh": ("* (1 - n**2)", "* (1 - n)", "derivative"),
+    "half a sigmoid's slope": ("* z * (1 - z)", "* (1 - z)", "derivative"),
+}
+
+
+def cell_in(style, tmp_path, right="", wrong=""):
+    code, name = STYLES[style]
+    text = FORWARD + code + MAKE.replace("BACKWARD", name)
+    assert right in text
+    path = tmp_path / "mine.py"
+    path.write_text(text.replace(right, wrong) if right else text)
+    return load_cell(f"{path}:make", 3, 4)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_however_it_is_written_what_belongs_there_is_found(style, tmp_path):
+    assert gradcheck(cell_in(style, tmp_path))
+    for name, (right, wrong, kind) in MISTAKES.items():
+        finding, = gradcheck(cell_in(style, tmp_path, right, wrong)).diagnosis.findings
+        line = (tmp_path / "mine.py").read_text().splitlines()[finding.line - 1]
+        assert finding.certain and finding.kind == kind and wrong in line, (name, finding)
