@@ -152,16 +152,20 @@ class Mending:
         self.linear = not (stage.incomes and not_linear_in(stage, stage.function))
         self.wrong, self.helped = self.bad(stage.function), []
 
-    def bad(self, function):
-        """The blocks that a function in the stage's place gets wrong, or that are not linear in what comes in."""
-        found = self.stage.wrong(function, self.tolerance)
-        return found if self.linear or found and self.alone else found | not_linear_in(self.stage, function)
+    def bad(self, function, most=None):
+        """The blocks that a function in the stage's place gets wrong, or that are not linear in what comes in.
 
-    def left(self, *changes):
-        """The blocks that are wrong with these edits; None if the code then fails."""
+        Whether it is linear is not asked where the numbers say that more than `most` is wrong.
+        """
+        found = self.stage.wrong(function, self.tolerance)
+        enough = self.linear or found and self.alone or most is not None and not found <= most
+        return found if enough else found | not_linear_in(self.stage, function)
+
+    def left(self, *changes, most=None):
+        """The blocks that are wrong with these edits; None if the code then fails. `most` as for `bad`."""
         try:
             with self.bench.code.edited(*changes) as built:
-                return self.bad(built.function(self.stage.function))
+                return self.bad(built.function(self.stage.function), most)
         except Exception:                                       # whatever a change of somebody's code may raise
             return None
 
@@ -277,7 +281,7 @@ class Mending:
                 self.bench.code.prepare(made, proposals[k:k + size])
                 prepared, size = k + size, 2 * size
             self.tries += 1
-            after = self.left(*made, edit)
+            after = self.left(*made, edit, most=left)
             better = after is not None and after < left
             several = most > 1 and bool(after or self.others_wrong)
             self.helped += [edit] * bool(better and most > 1)
@@ -297,7 +301,8 @@ class Mending:
 
     def exchanges(self, made):
         """One quantity in another's place."""
-        return self.of_guilty_lines(exchanges(definition, self.survey, partial(self.suspects, definition))
+        every = self.bench.code.definitions.values() if self.bench.code else ()
+        return self.of_guilty_lines(exchanges(definition, self.survey, partial(self.suspects, definition), every)
                                     for definition in self.bench.definitions(self.stage))
 
     def more(self, made):
@@ -462,12 +467,14 @@ class Mending:
                 (sign, one, other, code), like = product, f"[{block[1]!r}]"
                 line = ast.parse(f"grads{like} {'+' if sign > 0 else '-'}= {code}").body[0]
                 added = [n for n in ast.walk(definition.tree) if isinstance(n, ast.AugAssign) and like in ast.unparse(n.target)]
-                puts = [(last, [line, last])]
+                places = [[(last, [line, last])]]               # before the end, for it may not be known before
                 if added:                                       # there, or where the loop that it may stand in is over
                     single = added[-1] in definition.tree.body
-                    puts = [(added[-1], [added[-1], line])] if single else [(added[-1], [added[-1]]), *puts]
-                yield Edit(definition, "missing term", tuple(puts), 1.0, f"the gradient of {block[1]} lacks the term "
-                           f"{'+' if sign > 0 else '−'} {one} · {other}ᵀ, summed over steps and columns")
+                    places = ([[(added[-1], [added[-1], line])], [(added[-1], [added[-1]]), *places[0]]] if single
+                              else [[(added[-1], [added[-1]]), *places[0]]])
+                for cost, puts in enumerate(places, 10):
+                    yield Edit(definition, "missing term", tuple(puts), cost / 10, f"the gradient of {block[1]} lacks the term "
+                               f"{'+' if sign > 0 else '−'} {one} · {other}ᵀ, summed over steps and columns")
 
     def product_lacking(self, block, arrays):
         """(sign, A, B, code) of the product that a matrix's gradient lacks, or None."""

@@ -45,6 +45,10 @@ class Edit(NamedTuple):
         first = partial(self._first_line, self.source)
         statements = list(dict.fromkeys(around[id(old)] for old, _ in self.changes))
         before = "; ".join(map(first, statements))
+        (old, new), *others = self.changes
+        if new == [old] and others:                             # a line that belongs elsewhere than where it was missed
+            (anchor, (line, _)), = others
+            return first(old), f"before line {anchor.lineno}: {first(line)}"
         for anchor, new in self.changes:                        # a statement that is moved
             if put.get(id(statements[0])) == [] and statements[0] in new:
                 is_before = new.index(statements[0]) < new.index(anchor)
@@ -155,11 +159,12 @@ def edits(definition, kinds=None):
             yield Edit(definition, kind, put, cost, *why)
 
 
-def exchanges(definition, survey, wanted):
+def exchanges(definition, survey, wanted, others=()):
     """Every `Edit` that puts one name in another's place, or a number of the module before a term: many, and rarely needed.
 
     Args:
         survey: a `Survey`, which knows what is of the same shape. wanted: of a node, whether it is to be replaced.
+        others: definitions of other functions, which may name entries that this one should read.
     """
     tree, reads = definition.tree, lambda n: isinstance(getattr(n, "ctx", READING), ast.Load)
     entries = [written(n) for n in _nodes(tree, ast.Subscript)]
@@ -167,6 +172,8 @@ def exchanges(definition, survey, wanted):
     changed = {id(n.value) for n in _nodes(tree, ast.Assign) if written(n.targets[0]) in in_place}
     inner = {id(n): f for f in _nodes(tree, ast.FunctionDef, ast.Lambda) for n in ast.walk(f)}     # which nobody looks into
     outer = [*(a.arg for a in tree.args.args), *(n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store))]
+    theirs = {written(n) for other in others for n in _nodes(other.tree, ast.Subscript)
+              if {i.id for i in ast.walk(n) if isinstance(i, ast.Name)} <= {*outer}}
     within = lambda node: [*(n.id for n in ast.walk(inner[id(node)]) if isinstance(n, ast.Name)), *outer]
     for node in filter(reads, _nodes(tree, ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp)):
         if not wanted(node):
@@ -179,6 +186,8 @@ def exchanges(definition, survey, wanted):
         elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Subscript) and not names:   # a number in a table
             tables, of_these = entries + list(survey.given), f"{written(node.value.value)}["
             names = [f"{text}[{written(node.slice)}]" for text in tables if text.startswith(of_these)]
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.value, ast.Name):
+            names = [*names, *sorted(text for text in theirs if text.startswith(f"{node.value.id}["))]
         for name in dict.fromkeys(names):
             if name != own:
                 new = f"{name}.copy()" if id(node) in changed else name
@@ -381,13 +390,16 @@ def brackets(tree):
 def sums_of_products(tree):
     """(a · b).sum() for a.sum() · b.sum()."""
     for node in _nodes(tree, ast.BinOp):
-        sides = node.left, node.right
+        before, last = _last_factor(node.left)                  # of q · a.sum() · b.sum(), the last two
+        sides = last, node.right
         if not isinstance(node.op, ast.Mult) or not all(isinstance(n, ast.Call) and _called(n) == "sum" for n in sides):
             continue
         of = [n.func.value if isinstance(n.func, ast.Attribute) and written(n.func.value) != "np" else n.args[0] for n in sides]
-        parts = [ast.keyword(k.arg, k.value) for k in node.left.keywords] or [ast.keyword("axis", expression_of("1"))]
-        new = ast.Call(expression_of(f"(({written(of[0])}) * ({written(of[1])})).sum"), [], parts)
-        yield "axis", [(node, new)], 0.6, "the sum of the products belongs here, not the product of the sums"
+        given = [ast.keyword(k.arg, k.value) for k in node.right.keywords]
+        for parts in [given] if given else [[], [ast.keyword("axis", expression_of("1"))]]:
+            new = ast.Call(expression_of(f"(({written(of[0])}) * ({written(of[1])})).sum"), [], parts)
+            new = ast.BinOp(before, ast.Mult(), new) if before else new
+            yield "axis", [(node, new)], 0.6, "the sum of the products belongs here, not the product of the sums"
 
 
 def complements(tree):
@@ -573,6 +585,7 @@ def numbers(tree, known=()):
         given = [*call.args, *(k.value for k in call.keywords)] if _called(call) in AXIS_TAKING else [
             k.value for k in call.keywords if k.arg in ("axis", "keepdims")]
         other |= {id(n) for a in given for n in ast.walk(a)}
+    rolled = {id(n) for call in _nodes(tree, ast.Call) if _called(call) == "roll" for a in call.args[1:] for n in ast.walk(a)}
     counts = [written(n) for n in _nodes(tree, ast.Call, ast.Attribute, ast.Subscript) if COUNT.fullmatch(written(n))]
     counts += [written(a.targets[0]) for a in _nodes(tree, ast.Assign) if COUNT.fullmatch(written(a.value))]
     names = list(dict.fromkeys([*known, *counts]))
@@ -585,6 +598,7 @@ def numbers(tree, known=()):
         for n in dict.fromkeys([-value, 2 * value, value / 2, 1 - value, 1 / value, value + 1, value - 1] if number else []):
             if n not in (value, 0):
                 kind = "sign" if n == -value and value != 1 else "derivative" if in_slope(tree, node) else "factor"
+                kind = "shifted" if id(node) in rolled else kind
                 yield kind, [(node, _number(n))], 1.5 - 0.4 * (n == -value), f"{n:g} belongs here instead of {value:g}"
         for name in names if not isinstance(value, int) else ():
             if name != text:
@@ -706,17 +720,33 @@ def turns(tree):
                 given = copy.copy(inner.args)
                 given.args, given.defaults = [*given.args, ast.arg(name)], [*given.defaults, ast.Name(name, READING)]
                 new = ast.FunctionDef(inner.name, given, inner.body, inner.decorator_list, inner.returns)
-                yield ("exchanged", [(inner, new)], 0.6, f"a function that is made in a loop looks `{name}` up when it is "
-                       f"called, and then it is the last one; `{name}={name}` keeps the one of its own turn")
+                yield "exchanged", [(inner, new)], 0.6, LATE.format(name)
+        yield from _kept_for_later([n for s in loop.body for n in ast.walk(s) if isinstance(n, ast.Lambda)], names)
         inside = way.args[0] if backwards else way
         bounds = inside.args if isinstance(inside, ast.Call) and _called(inside) == "range" else []
         if len(bounds) == 2 and _whole(bounds[0]) == 1:
             yield "missing term", [(bounds[0], _number(0))], 1.0, "a turn of the loop is left out"
         if len(bounds) == 1 and isinstance(bounds[0], ast.BinOp) and isinstance(bounds[0].op, ast.Sub):
             yield "missing term", [(bounds[0], bounds[0].left)], 1.0, "a turn of the loop is left out"
+    for node in _nodes(tree, ast.ListComp, ast.DictComp, ast.GeneratorExp):
+        names = [n.id for part in node.generators for n in ast.walk(part.target) if isinstance(n, ast.Name)]
+        yield from _kept_for_later([n for n in ast.walk(node) if isinstance(n, ast.Lambda)], names)
     for node in _nodes(tree, ast.If):
         if not node.orelse:
             yield "missing term", [(node, node.body)], 1.1, "this belongs to every turn, not only to some"
+
+
+def _kept_for_later(lambdas, names):
+    """A lambda that keeps the value that a loop's variable has in its own turn."""
+    for inner in lambdas:
+        for name in {*names} & _reads(inner.body) - {a.arg for a in inner.args.args}:
+            given = copy.copy(inner.args)
+            given.args, given.defaults = [*given.args, ast.arg(name)], [*given.defaults, ast.Name(name, READING)]
+            yield "exchanged", [(inner, ast.Lambda(given, inner.body))], 0.6, LATE.format(name)
+
+
+LATE = ("a function that is made in a loop looks `{0}` up when it is called, and then it is the last one; `{0}={0}` keeps the "
+        "one of its own turn")
 
 
 def _added(target, value, node, assigned):
@@ -882,7 +912,12 @@ AXES = ("0", "1", "2", "-1", "(0, 2)", "(0, 1)", "(1, 2)")
 def places(tree):
     """Another slice, another index, no slice."""
     pairs, functions = {}, {id(call.func) for call in _nodes(tree, ast.Call)}   # a[:n] and a[n:]
-    turning = {n.id for loop in _nodes(tree, ast.For) for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
+    turning, around = set(), {}                                 # the variables of loops; id of a node -> those around it
+    for loop in _nodes(tree, ast.For):
+        own = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
+        turning |= own
+        for part in (part for s in loop.body for part in ast.walk(s)):
+            around.setdefault(id(part), []).extend(sorted(own))
     for node in _nodes(tree, ast.Subscript):
         if isinstance(node.ctx, ast.Load) and any(isinstance(n, ast.Slice) for n in ast.walk(node.slice)):
             turned = any(isinstance(n, ast.Slice) and n.step for n in ast.walk(node.slice))
@@ -907,6 +942,9 @@ def places(tree):
             for n in (_whole(node.slice) + 1, _whole(node.slice) - 1, _whole(node.slice) + 2):
                 yield (kind, [(node.slice, expression_of(str(n)))], 0.8 + 0.1 * (n < 0),
                        f"[{n}] belongs here instead of [{written(node.slice)}]")
+            for name in around.get(id(node), ()):               # the last one at every turn of a loop
+                yield ("exchanged", [(node.slice, ast.Name(name, READING))], 0.85,
+                       f"[{name}] belongs here instead of [{written(node.slice)}]: each turn has its own")
             if isinstance(node.ctx, ast.Load) and not isinstance(node.value, ast.Name | ast.Attribute | ast.Subscript):
                 total = expression_of(f"({written(node.value)}).sum(axis=0)")
                 yield "axis", [(node, total)], 0.9, "one of them is taken for the sum of all"
@@ -991,7 +1029,8 @@ NEEDED = ("sum", "mean", "copy", "get", "items", "step_backward", "weight_gradie
 
 
 def calls(tree):
-    """A call left out; the two cases of where, and comparisons, turned round."""
+    """A call left out; the two cases of where, and comparisons, turned round; a slope in one of the cases."""
+    names = sorted({n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store)} | {a.arg for a in tree.args.args})
     for node in _nodes(tree, ast.Call):
         name, method = _called(node), isinstance(node.func, ast.Attribute)
         method = method and not (isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "numpy"))
@@ -1014,6 +1053,11 @@ def calls(tree):
         if name == "where" and len(node.args) == 3:
             turned = ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords)
             yield "derivative", [(node, turned)], 0.6, "the two cases stand in each other's place"
+            for arm in [arm for arm in node.args[1:] if isinstance(arm, ast.Constant)]:
+                for name in names:
+                    for slope in (f"{name} * (1 - {name})", f"1 - {name} ** 2", f"{name} + 1", name):
+                        yield ("derivative", [(arm, expression_of(slope))], 1.0,
+                               f"`{written(arm)}` stands where the slope of this part, {plain(slope)}, belongs")
     for node in _nodes(tree, ast.Compare):
         turned = {ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Lt: ast.GtE, ast.LtE: ast.Gt}.get(type(node.ops[0]))
         if turned:
@@ -1107,7 +1151,9 @@ def scales(tree, known):
     forms = [*(form for name in known for form in (name, f"(1 - {name})")), *(f"(1 / {name})" for name in counted)]
     for statement in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return):
         for value in _elements(statement.value):
-            for term in _terms(value) if not isinstance(value, ast.Starred) else ():
+            inner = [n for n in ast.walk(value) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add | ast.Sub)]
+            terms = dict.fromkeys([*_terms(value), *(term for n in inner for term in _terms(n) if term not in inner)])
+            for term in [term for term in terms if not isinstance(value, ast.Starred) and not isinstance(term, ast.Constant)]:
                 for factor in [*forms, "2", "0.5"]:
                     new = expression_of(f"{factor} * ({written(term)})")
                     doubled = f"`{written(term)}` is twice what it should be"

@@ -16,7 +16,7 @@ import warnings
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from ..cells.cell import CalledStep
+from ..cells.cell import CalledStep, Cell
 
 CHOSEN, LAMBDA = "__chosen__", "<lambda>"
 
@@ -43,6 +43,7 @@ class Code:
         entries: functions (or methods, as functions), written in Python; also methods of one object.
         owner: the class whose methods they are, if they are.
         all_needed: whether each of the entries must have a source; if not, those without are left out.
+        things: objects, the attributes of which may be objects of classes of the same module.
 
     Attributes:
         definitions: function -> `Definition`, of the entries first. A called function without source is left as it is.
@@ -51,11 +52,12 @@ class Code:
         OSError: the source of an entry cannot be found. ValueError: an entry is not written with def.
     """
 
-    def __init__(self, entries, owner=None, all_needed=True):
-        things = [thing for thing in map(thing_of, entries) if thing is not None]
-        if things:
-            owner = things[0] if isinstance(things[0], type) else type(things[0])
-        self.owner, self.of_object = owner, bool(things)
+    def __init__(self, entries, owner=None, all_needed=True, things=()):
+        own = [thing for thing in map(thing_of, entries) if thing is not None]
+        if own:
+            owner = own[0] if isinstance(own[0], type) else type(own[0])
+        self.owner, self.of_object = owner, bool(own)
+        self.things = [thing for thing in [*own, *things] if hasattr(thing, "__dict__") and not isinstance(thing, type)]
         self.ancestors = [kind for kind in owner.__mro__ if kind is not object] if owner else []
         self.kinds = list(self.ancestors)                       # every class that is compiled again
         self.definitions, self._compiled, self._own, self._choices = {}, {}, {}, {}
@@ -110,8 +112,8 @@ class Code:
                 self._own[key] = [name for name, v in space.items() if _exchanged(v, {**made, **kinds}) is not v]
             space.update({name: _exchanged(space[name], {**made, **kinds}) for name in self._own[key]})
         for cell in cells:
-            cell.cell_contents = made.get(cell.cell_contents, kinds.get(cell.cell_contents))
-        return Built(made, kinds.get(self.owner), self.owner, self.of_object)
+            cell.cell_contents = _exchanged(cell.cell_contents, {**made, **kinds})
+        return Built(made, kinds, self.owner, self.of_object)
 
     @contextmanager
     def edited(self, *edits):
@@ -193,7 +195,8 @@ class Code:
             value = cell.cell_contents
         except ValueError:                                      # nothing, yet
             return False
-        return isinstance(value, types.FunctionType | type) and (value in self.definitions or value in self.kinds)
+        return isinstance(value, types.FunctionType | type) and (value in self.definitions or value in self.kinds) or any(
+            type(part) in self.kinds for part in _parts_of(value))
 
     def _classes(self, made):
         """class -> a copy of it that has the new methods; each derives from its original."""
@@ -204,7 +207,7 @@ class Code:
                 return type(value)(made.get(value.__func__, value.__func__))
             return made.get(value, value) if isinstance(value, types.FunctionType) else value
 
-        for kind in reversed(self.kinds):
+        for kind in sorted(self.kinds, key=lambda kind: len(kind.__mro__)):    # ancestors first
             members = {name: member(value) for name, value in vars(kind).items()
                        if name not in ("__dict__", "__weakref__", "__slots__")}
             bases = [kinds[base] for base in kind.__bases__ if base in kinds]
@@ -232,18 +235,31 @@ class Code:
             found += [vars(kind)[name] for kind in self.ancestors if name in vars(kind)]
             named = function.__globals__.get(name)
             if isinstance(named, type) and named.__module__ == module:
-                self.kinds += [named] * (named not in self.kinds)
-                found += vars(named).values()
-            found += _functions_in(named)
+                found += self._of_kind(named)
+            found += self._held_by(named, module)
         for cell in function.__closure__ or ():
             try:
-                found.append(cell.cell_contents)
+                found += self._held_by(cell.cell_contents, module)
             except ValueError:
                 pass
+        for value in [value for thing in self.things for value in vars(thing).values()]:
+            found += self._held_by(value, module)
         found = [_plain(value) for value in found]
         own = [f for f in found if isinstance(f, types.FunctionType)]
         methods = {f for kind in self.ancestors for f in map(_plain, vars(kind).values()) if isinstance(f, types.FunctionType)}
         return [f for f in own if f in methods or f.__module__ == module]
+
+    def _of_kind(self, kind):
+        """What a class and its ancestors of the same module have, which are then compiled again."""
+        family = [one for one in kind.__mro__ if one.__module__ == kind.__module__]
+        self.kinds += [one for one in family if one not in self.kinds]
+        return [member for one in family for member in vars(one).values()]
+
+    def _held_by(self, value, module):
+        """The functions that a value is, or holds as a table; and those of the classes of objects that it is, or holds."""
+        values = _parts_of(value)
+        kinds = dict.fromkeys(type(one) for one in values if _is_object_of(one, module))
+        return [*values, *(member for kind in kinds for member in self._of_kind(kind))]
 
     def _code_of(self, definition, tree):
         """The code object of a definition; compiled in a class of the same name, which private names and super() need."""
@@ -271,13 +287,14 @@ class Code:
 
 
 class Built:
-    """What `Code.built` made: `functions`, original -> new; `kind`, the copy of the class (None without one).
+    """What `Code.built` made: `functions`, original -> new; `kinds`, class -> copy; `kind`, the copy of the owner, or None.
 
-    `of_object`: whether the class is that of an object whose methods were given, not that of the cell.
+    `of_object`: whether the owner is the class of an object whose methods were given, not that of the cell.
     """
 
-    def __init__(self, functions, kind, owner=None, of_object=False):
-        self.functions, self.kind, self.owner, self.of_object = functions, kind, owner, of_object
+    def __init__(self, functions, kinds, owner=None, of_object=False):
+        self.functions, self.kinds, self.kind = functions, kinds, kinds.get(owner)
+        self.owner, self.of_object = owner, of_object
 
     def function(self, original):
         """The new function; as a method it works on a stand-in for the object that it is given, or is of."""
@@ -295,7 +312,8 @@ class Built:
         if isinstance(thing, type):                             # of a class method
             return self.kind if thing is self.owner else thing
         other = object.__new__(self.kind)
-        vars(other).update({name: value for name, value in vars(thing).items() if not isinstance(value, CalledStep)})
+        vars(other).update({name: _exchanged(value, self.kinds) for name, value in vars(thing).items()
+                            if not isinstance(value, CalledStep)})
         return other
 
 
@@ -481,19 +499,33 @@ def _plain(value):
     return value.__func__ if isinstance(value, staticmethod | classmethod) else value
 
 
-def _functions_in(value):
-    """A function itself, and those in a table of them, as {"tanh": (tanh, slope_of_tanh)}; else the value."""
+def _parts_of(value):
+    """A value itself, or what is in a table, as {"tanh": (tanh, slope_of_tanh)}."""
     if isinstance(value, dict | list | tuple) and len(value) < 50:
-        return [f for one in (value.values() if isinstance(value, dict) else value) for f in _functions_in(one)]
+        return [part for one in (value.values() if isinstance(value, dict) else value) for part in _parts_of(one)]
     return [value]
 
 
+def _is_object_of(value, module):
+    """Whether a value is a plain object of a class of a module; not a cell, whose class is looked into by itself."""
+    kind = type(value)
+    return (kind.__module__ == module and type(kind) is type and hasattr(value, "__dict__")
+            and kind.__new__ is object.__new__ and not isinstance(value, Cell))
+
+
 def _exchanged(value, by):
-    """A function or class that another stands in for; in a table, too."""
+    """A function, class or object that another stands in for; in a table, too.
+
+    The object that stands in for one shares what that holds, so it finds what the other's methods left there.
+    """
     if isinstance(value, types.FunctionType | type):
         return by.get(value, value)
+    if type(value) in by and hasattr(value, "__dict__"):
+        other = object.__new__(by[type(value)])
+        other.__dict__ = vars(value)
+        return other
     if not isinstance(value, dict | list | tuple) or not any(
-            isinstance(f, types.FunctionType) and f in by for f in _functions_in(value)):
+            isinstance(f, types.FunctionType) and f in by or type(f) in by for f in _parts_of(value)):
         return value
     if isinstance(value, dict):
         return {key: _exchanged(one, by) for key, one in value.items()}

@@ -26,7 +26,7 @@ class Survey:
 
     def __init__(self, stage, bench, wrong, linear):
         self.innocent, self._at, self._names, self.given, self._assigned, self._degrees = set(), {}, {}, {}, {}, {}
-        self._computed = {}
+        self._computed, self._known = {}, {}
         self._function = unbound(stage.function)
         try:
             traced = bench.watched(stage)
@@ -74,7 +74,7 @@ class Survey:
         here = self._at.get((definition.file, trace.place_of(node)))
         if not here and own not in names:
             return []
-        here = here or [names[own]]                             # (of h[i, b] the number is noted in its place, not the array)
+        here = here or names[own]                               # (of h[i, b] the number is noted in its place, not the array)
         if broadcast:
             fits = lambda value: value.ndim >= here[0].ndim > 0 and all(
                 a == b or 1 in (a, b) for a, b in zip(value.shape[::-1], here[0].shape[::-1]))
@@ -82,7 +82,7 @@ class Survey:
             fits = lambda value: value.shape == here[0].shape and not (len(here) == 1 and np.array_equal(value, here[0]))
         degree = 0 if broadcast else self._degree(here[0])
         suits = lambda value: fits(value) and (degree is None or self._degree(value) in (degree, None))
-        found = [text for text, value in names.items() if text != own and suits(value) and exists(text)]
+        found = [text for text, values in names.items() if text != own and any(map(suits, values)) and exists(text)]
         return sorted(found, key=lambda text: not text.isidentifier())
 
     def factors(self, definition, node):
@@ -117,12 +117,20 @@ class Survey:
     def of_one_shape(self, definition, name):
         """The names of other arrays of the same shape as a name's."""
         names = self._known_to(definition)
-        own = names.get(name)
-        return [text for text, value in names.items() if text != name and own is not None and value.shape == own.shape]
+        shapes = {value.shape for value in names.get(name, ())}
+        return [text for text, values in names.items() if text != name and any(value.shape in shapes for value in values)]
 
     def _known_to(self, definition):
-        """text -> value of what a function has, and what the stage is given, if it is the stage's own function."""
-        return self.named(definition) | (self.given if definition.function is self._function else {})
+        """text -> values of what a function has, and what the stage is given, if it is the stage's own function."""
+        if definition.function not in self._known:
+            lines = range(definition.tree.lineno, definition.tree.end_lineno + 1)
+            last = {(text, value.shape): value for text, found in self._names.items() for line, value in found if line in lines}
+            names = {}
+            for (text, _), value in last.items():               # of each shape that it had, as a loop's layers have, the last
+                names.setdefault(text, []).append(value)
+            given = self.given if definition.function is self._function else {}
+            self._known[definition.function] = names | {text: [value] for text, value in given.items()}
+        return self._known[definition.function]
 
     def values_of(self, definition, *nodes):
         """The arrays that some names are, all of the same shape; [] if that is not known."""

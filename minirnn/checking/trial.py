@@ -49,7 +49,8 @@ class WholeCheck:
         self._states = self.problem.run(None).state
         own = isinstance(cell, FunctionCell)
         entries = cell.functions if own else [getattr(type(cell), name) for name in ENTRIES]
-        self.code = code or Code(dict.fromkeys(entries), None if own else type(cell), all_needed=False)
+        owner, things = (None, ()) if own else (type(cell), [cell])
+        self.code = code or Code(dict.fromkeys(entries), owner, all_needed=False, things=things)
         self._weights = self.problem.weights.copy(), copies(self.problem.state_weights)
         self._before = self.problem.derived()
         self.wrong = self._wrong(self.problem, self._before)

@@ -92,6 +92,18 @@ STYLES = {                      # name -> (code of the backward pass, what it is
         + function(f"def backward({ARGUMENTS}):", READ + "dx, dh = 0, d * z\n"
                    "both = Slopes(z=d * (h - n) * z * (1 - z), n=d * (1 - z) * (1 - n**2))\n"
                    + LOOP.format(each='(("z", both.z), ("n", both.n))')), "backward"),
+    "layers in a list": (
+        "\n\nclass Layer:\n    def __init__(self, gate):\n        self.gate = gate\n\n"
+        "    def backward(self, p, da, x, h, grads):\n"
+        '        grads["W" + self.gate] += da @ x.T\n        grads["R" + self.gate] += da @ h.T\n'
+        '        grads["b" + self.gate] += da.sum(axis=1, keepdims=True)\n'
+        '        return p["W" + self.gate].T @ da, p["R" + self.gate].T @ da\n'
+        "\n\nclass Keep(Layer):\n    def slope(self, d, h, z, n):\n        return d * (h - n) * z * (1 - z)\n"
+        "\n\nclass New(Layer):\n    def slope(self, d, h, z, n):\n        return d * (1 - z) * (1 - n**2)\n"
+        '\n\nLAYERS = [Keep("z"), New("n")]\n'
+        + function(f"def backward({ARGUMENTS}):", READ + "dx, dh = 0, d * z\nfor layer in LAYERS:\n"
+                   "    of_x, of_h = layer.backward(p, layer.slope(d, h, z, n), x, h, grads)\n"
+                   "    dx, dh = dx + of_x, dh + of_h\nreturn dx, (dh,)"), "backward"),
     "generator": (
         "\n\ndef each(d, h, z, n):\n    yield 'z', d * (h - n) * z * (1 - z)\n    yield 'n', d * (1 - z) * (1 - n**2)\n"
         + function(f"def backward({ARGUMENTS}):", READ + "dx, dh = 0, d * z\n" + LOOP.format(each="each(d, h, z, n)")), "backward"),
@@ -110,6 +122,43 @@ MISTAKES = {                    # what is written wrong -> (right, wrong, kind)
 }
 
 
+LAYERED = '''
+import numpy as np
+
+from minirnn.cells.cell import Memo
+from minirnn.cells.elman import RNN
+
+
+class Layer:
+    def __init__(self, name):
+        self.name = name
+
+    def back(self, y, d):
+        return d * self.slope(y)
+
+
+class Tanh(Layer):
+    def slope(self, y):
+        return 1 - y**2
+
+
+class Layered(RNN):
+    """An Elman network, whose activation is an object that it holds."""
+
+    def __init__(self, n_in, n_hidden, **options):
+        self.activation = Tanh("tanh")
+        super().__init__(n_in, n_hidden, **options)
+
+    def step_backward(self, dnew, old, new, memo):
+        da = self.activation.back(new[0], dnew[0])
+        return da, (self.R.T @ da,)
+
+
+def make(n_in, n_hidden):
+    return Layered(n_in, n_hidden, rng=3)
+'''
+
+
 def cell_in(style, tmp_path, right="", wrong=""):
     code, name = STYLES[style]
     text = FORWARD + code + MAKE.replace("BACKWARD", name)
@@ -126,3 +175,13 @@ def test_however_it_is_written_what_belongs_there_is_found(style, tmp_path):
         finding, = gradcheck(cell_in(style, tmp_path, right, wrong)).diagnosis.findings
         line = (tmp_path / "mine.py").read_text().splitlines()[finding.line - 1]
         assert finding.certain and finding.kind == kind and wrong in line, (name, finding)
+
+
+def test_an_object_that_a_cell_holds_is_looked_into_with_its_ancestors(tmp_path):
+    path = tmp_path / "layered.py"
+    path.write_text(LAYERED)
+    assert gradcheck(load_cell(f"{path}:make", 3, 4))
+    for right, wrong, kind in (("1 - y**2", "1 - y", "derivative"), ("d * self.slope(y)", "-d * self.slope(y)", "sign")):
+        path.write_text(LAYERED.replace(right, wrong))
+        finding, = gradcheck(load_cell(f"{path}:make", 3, 4)).diagnosis.findings
+        assert finding.certain and finding.kind == kind and wrong in path.read_text().splitlines()[finding.line - 1], finding
