@@ -8,6 +8,7 @@ new array, and where the whole check then mends, that statement was the mistake.
 import ast
 import inspect
 import traceback
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from . import trace
 from ..cells.cell import Memo
 from ..function_cell import FunctionCell
 from .finding import Finding, few
-from .repairs import out_of, unaliased
+from .repairs import casts, edits, out_of, unaliased
 from .source import unbound
 from .stages import copies, shadow, stages
 
@@ -201,7 +202,7 @@ def aliasing(trial, changed=()):
     one_array = f" (`{name}` and `{needed[1]}` are one array)" if needed and needed[1] != name else ""
     wrong = tuple(block[1] for block in trial.problem.arrays if block in trial.wrong - left)
     names = {name for kind, name in trial.wrong - left if kind == "parameter"}
-    sentence = f"`{name}` is changed in place, and {why}{one_array}."
+    sentence = f"{edit.why}." if edit.why else f"`{name}` is changed in place, and {why}{one_array}."
     return [Finding("changes its input", sentence, wrong, edit.definition.tree.name, edit.line, before,
                     tuple(p for p in trial.cell.params if p in names), edit.source, after, not left)]
 
@@ -288,6 +289,18 @@ def lost_digits(probe, lowered):
                                 f"that uses it is rounded to {np.finfo(value.dtype).precision} digits.{what}", tuple(lowered),
                                 name, e.line, e.text, (), e.source)]
     return []
+
+
+def with_all_digits(finding, trial):
+    """The finding, with what belongs there, if the whole check passes where numbers are not rounded in that line."""
+    for definition in trial.code.definitions.values():
+        for edit in edits(definition, (casts,)):
+            if edit.line == finding.line and trial.left(edit) == set():
+                blocks = [block for block in trial.problem.arrays if block in trial.wrong]
+                return replace(finding, source=edit.source, belongs=edit.before_and_after()[1], certain=True,
+                               wrong=tuple(name for _, name in blocks),
+                               parameters=tuple(name for kind, name in blocks if kind == "parameter"))
+    return finding
 
 
 def _is_ours(file):

@@ -22,7 +22,7 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from ..cells.cell import Cell
-from .conduct import aliasing, conduct, lost_between, lost_digits
+from .conduct import aliasing, conduct, lost_between, lost_digits, with_all_digits
 from .finding import Finding, few, label
 from .meaning import Meanings
 from .mending import Mending, Workbench
@@ -228,7 +228,10 @@ def _of_methods(probe, trial, findings, other):
 def _mended(probe, trial, findings, bench):
     """The findings so far, and those of each stage."""
     if trial.problem.lowered or trial.problem.nonlinear:
-        findings = findings + lost_digits(probe, trial.problem.lowered)
+        rounded = [with_all_digits(one, trial) for one in lost_digits(probe, trial.problem.lowered)]
+        findings = findings + rounded
+        if rounded and (rounded[0].certain or trial.slight):    # where nothing but digits is wrong, nothing else is looked for
+            return findings
     kinds, found = {finding.kind for finding in findings}, []
     mendings = [Mending(stage, bench, probe.tolerance, probe.cell) for stage in stages(probe)]
     for mending in mendings:

@@ -34,6 +34,7 @@ DEARER = 0.4                    # after a repair of everything, nothing is tried
 TRIES = {1: 2500, 4: 2500}      # most changes of a method -> most tries; twice that, once one is found
 AT_ONCE = 60                    # changes that are compiled together at first; then twice as many each time
 PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
+ALL_RUNS = 2500                 # of a method with other numbers in it, for all the answers together
 SEARCHES = ("small_changes", "forgotten_lines"), ("exchanges", "lacking_products"), ("computed",), ("more",)
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
 
@@ -138,13 +139,14 @@ class Mending:
         plain: block -> gradient, as the stage gives it. linear: whether it is linear in what comes in.
         wrong: the blocks that are wrong. survey: a `Survey` of the stage, once `findings` looks for a repair.
         others_wrong: whether other stages of the cell are wrong, too: the whole check then fails whatever is done to this one.
-        usual: how many variables do not hold what they are called, as it is. tries: of repairs, so far.
+        usual: how many variables do not hold what they are called, as it is. tries: of repairs, so far. runs: with other
+            numbers, in all searches.
         alone: whether one change is looked for that makes everything right. spared: (file, line) where then nothing is tried.
         helped: edits that made something right, where several are looked for.
         answers: the proposals of the numbers for the code as it is, once they were asked.
     """
 
-    survey, usual, tries, alone, answers, others_wrong = None, 0, 0, False, (), False
+    survey, usual, tries, runs, alone, answers, others_wrong = None, 0, 0, 0, False, (), False
 
     def __init__(self, stage, bench, tolerance, part):
         self.stage, self.bench, self.tolerance, self.part = stage, bench, tolerance, part
@@ -291,24 +293,29 @@ class Mending:
         found = sorted(found, key=rank)[:CANDIDATES]
         return [way for way in found if rank(way)[:2] == rank(found[0])[:2] and self.bench.holds(*made, way[1])[0]]
 
+    @cached_property
+    def definitions(self):
+        """Those of the functions that run in the stage."""
+        return list(filter(self.survey.runs, self.bench.definitions(self.stage)))
+
     def small_changes(self, made):
         """Small changes of the code, of every function that the stage runs."""
         return self.of_guilty_lines([self._small_changes])
 
     @cached_property
     def _small_changes(self):
-        return [edit for definition in self.bench.definitions(self.stage) for edit in edits(definition)]
+        return [edit for definition in self.definitions for edit in edits(definition)]
 
     def exchanges(self, made):
         """One quantity in another's place."""
         every = self.bench.code.definitions.values() if self.bench.code else ()
         return self.of_guilty_lines(exchanges(definition, self.survey, partial(self.suspects, definition), every)
-                                    for definition in self.bench.definitions(self.stage))
+                                    for definition in self.definitions)
 
     def more(self, made):
         """A factor or a term that is missing."""
         return self.of_guilty_lines(more(definition, self.survey, partial(self.suspects, definition))
-                                    for definition in self.bench.definitions(self.stage))
+                                    for definition in self.definitions)
 
     def of_guilty_lines(self, many):
         """The edits that touch a line which a wrong gradient depends on, or move lines."""
@@ -330,7 +337,7 @@ class Mending:
         empty = {name for kind, name in self.wrong if kind == "parameter" and not np.any(self.plain[kind, name])}
         is_column = {name: a.shape[-1:] in ((), (1,)) for name, a in self.part.params.items()}
         alike = {name: [other for other in is_column if is_column[other] == is_column[name]] for name in sorted(empty)}
-        return chain.from_iterable(missing_lines(definition, alike) for definition in self.bench.definitions(self.stage))
+        return chain.from_iterable(missing_lines(definition, alike) for definition in self.definitions)
 
     def computed(self, made):
         """Changes of the code that the numbers ask for."""
@@ -343,7 +350,10 @@ class Mending:
         """What the numbers say of the code with these edits, but for lines that are spared: proposals, the best first."""
         try:
             search = self.searching(edited=True) if made else self.search
+            if search:
+                search.most, before = min(search.most, search.runs + ALL_RUNS - self.runs), search.runs
             proposals = search.proposals(self.spared) if search else []
+            self.runs += search.runs - before if search else 0
         except Exception:                                       # with the edits it does not run
             return []
         self.answers = self.answers if made else self.answers or proposals
@@ -365,7 +375,7 @@ class Mending:
         """The `Edit`s that put a proposal's code in its place: of a variable before it is read, or where it is assigned."""
         site, explanation, _ = proposal
         e = site.expression
-        for definition in self.bench.definitions(self.stage) if explanation.code else ():
+        for definition in self.definitions if explanation.code else ():
             if (e.function, e.file) != (definition.tree.name, definition.file):
                 continue
             edit = partial(Edit, definition, explanation.kind, why=explanation.phrase)
@@ -457,7 +467,7 @@ class Mending:
 
     def lacking_products(self, made):
         """Lines that add a product A Bᵀ, summed over steps and columns, where just that is missing in a matrix's gradient."""
-        for definition in self.bench.definitions(self.stage)[:1]:
+        for definition in self.definitions[:1]:
             named = self.survey.named(definition).items()
             arrays = {text: a if a.ndim == 3 else a[None] for text, a in named if a.ndim in (2, 3)}
             for block in [block for block in self.wrong if block[0] == "parameter" and not self.as_a_whole(block)]:

@@ -266,7 +266,7 @@ def missing_lines(definition, empty):
 
 def unaliased(definition):
     """Every `Edit` that makes a new array where one is changed in place."""
-    return edits(definition, (in_place, too_early))
+    return edits(definition, (in_place, too_early, one_array))
 
 
 def written(node):
@@ -817,6 +817,41 @@ def too_early(tree):
                 for chosen in [reads, *([n] for n in reads if len(reads) > 1)]:
                     if chosen:
                         yield "changes its input", [(node, ast.Pass()), *((n, value) for n in chosen)], 0.2
+
+
+def one_array(tree):
+    """An array for each, where one array is given to several: dict.fromkeys(names, array), [array] · n, a = b = array."""
+    kind, made = "changes its input", ("zeros", "zeros_like", "empty", "empty_like", "ones", "ones_like", "full", "full_like", "copy")
+    is_new = lambda node: isinstance(node, ast.Call) and _called(node) in made
+    for node in _nodes(tree, ast.Call):
+        if written(node.func) == "dict.fromkeys" and len(node.args) == 2 and is_new(node.args[1]):
+            new = expression_of(f"{{each: {written(node.args[1])} for each in {written(node.args[0])}}}")
+            yield kind, [(node, new)], 0.1, f"`{written(node)}` gives every key the same array"
+    for node in _nodes(tree, ast.BinOp):
+        for part, times in ((node.left, node.right), (node.right, node.left)) if isinstance(node.op, ast.Mult) else ():
+            if isinstance(part, ast.List) and len(part.elts) == 1 and is_new(part.elts[0]):
+                new = expression_of(f"[{written(part.elts[0])} for _ in range({written(times)})]")
+                yield kind, [(node, new)], 0.1, f"`{written(node)}` is a list of one and the same array"
+    for node in _nodes(tree, ast.Assign):
+        if len(node.targets) > 1 and is_new(node.value):
+            new = [ast.Assign([target], node.value) for target in node.targets]
+            yield kind, [(node, new)], 0.1, f"`{' = '.join(map(written, node.targets))}` are names of one array"
+
+
+FEWER_DIGITS = re.compile(r"float32|float16|single|half|['\"][<=]?f[24]['\"]")
+
+
+def casts(tree):
+    """Numbers with all their digits: no astype or float32, no dtype of fewer digits."""
+    for node in _nodes(tree, ast.Call):
+        name = _called(node)
+        if name == "astype" or FEWER_DIGITS.fullmatch(name) and len(node.args) == 1:
+            kept = node.func.value if name == "astype" else node.args[0]
+            yield "precision", [(node, kept)], 0.1, f"{name} rounds to fewer digits"
+        args = [a for a in node.args if not FEWER_DIGITS.search(written(a)) or not isinstance(a, ast.Attribute | ast.Constant)]
+        keywords = [k for k in node.keywords if k.arg != "dtype"]
+        if name != "astype" and (len(args), len(keywords)) != (len(node.args), len(node.keywords)):
+            yield "precision", [(node, ast.Call(node.func, args, keywords))], 0.2, "it holds fewer digits"
 
 
 def out_of(call):

@@ -119,6 +119,9 @@ class Search:
 
     Args:
         stage: a `Stage`. traced: its function, `Watched`, perhaps with edits in it. tolerance: of its gradients, relative.
+
+    Attributes:
+        runs: with other values, so far. most: after which no more sites are looked at; the caller may lower it.
     """
 
     def __init__(self, stage, traced, tolerance):

@@ -26,13 +26,16 @@ class Survey:
 
     def __init__(self, stage, bench, wrong, linear):
         self.innocent, self._at, self._names, self.given, self._assigned, self._degrees = set(), {}, {}, {}, {}, {}
-        self._computed, self._known = {}, {}
+        self._computed, self._known, self._idle, self._running = {}, {}, set(), set()
         self._function = unbound(stage.function)
         try:
             traced = bench.watched(stage)
             values = traced.record(lambda: stage.call_safely(traced.function))
         except Exception:                                       # no source, or it does not run: nothing is known
             return
+        places = [(e.file, e.line) for e in traced.expressions]
+        self._running = {places[k] for k in traced.reached}
+        self._idle = {*places} - self._running
         self.given = {known.code: known.value for known in stage.given() if known.code}
         for (_, name, line), value in traced.variables.items():
             self._names.setdefault(name, []).append((line, value))
@@ -61,6 +64,11 @@ class Survey:
             else:
                 self.innocent |= lines
         self.innocent -= guilty
+
+    def runs(self, definition):
+        """Whether a function runs in the stage; True if nothing in it would show."""
+        lines = {(definition.file, k) for k in range(definition.tree.lineno, definition.tree.end_lineno + 1)}
+        return bool(lines & self._running) or not lines & self._idle
 
     def named(self, definition):
         """text -> value of every name that a function has, the last value that was noted."""

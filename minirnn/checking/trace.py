@@ -79,6 +79,7 @@ class Watched:
         variables: (call, name, line) -> what each variable was after that line, of what was recorded last.
         numbers: name -> value of each variable that is a number, not an array.
         times: the same keys -> how many values had been recorded before.
+        reached: the expressions (indices) that were reached at all, while that was recorded.
         main_calls: the numbers of the calls of the function itself, of what ran last.
 
     Raises:
@@ -87,7 +88,7 @@ class Watched:
 
     def __init__(self, function, owner=None, code=None):
         self.expressions, self.assignments, self.variables, self.times, self.main_calls = [], [], {}, {}, []
-        self.numbers = {}
+        self.numbers, self.reached = {}, set()
         self._record, self._replaced, self._watched, self._call, self._calls, self._reached = None, {}, (), 0, 0, {}
         self._recording = []                                    # true while values are noted: read by the traced code itself
         self._owner = owner
@@ -121,7 +122,7 @@ class Watched:
 
     def record(self, call, replaced=None):
         """Key -> the value (arrays only) that each expression had while `call()` ran."""
-        self._record, self.variables, self.times = {}, {}, {}
+        self._record, self.variables, self.times, self.reached = {}, {}, {}, set()
         self._recording.append(True)
         try:
             self.run(call, replaced)
@@ -162,6 +163,7 @@ class Watched:
     def _see(self, k, value):
         if self._record is None and k not in self._watched:
             return value
+        self.reached.add(k)
         if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
             return value
         nth = self._reached.get((k, self._call), 0)
