@@ -229,6 +229,7 @@ def _still_needs(trial, edit):
 
     The backward pass is run as it is and with the repair. Where a name is read that differs, the old value was needed.
     """
+    lines = {node.lineno for node, _ in edit.changes}
     try:
         broken = _names_read(trial, trial.problem.cell)
         with trial.repaired(edit) as cell, edit.applied():
@@ -236,7 +237,7 @@ def _still_needs(trial, edit):
     except Exception:                                           # what cannot be traced is not told
         return None
     for key, value in right.items():
-        if key in broken and (key[1] != edit.line or edit.definition.tree.name != key[0]) and not (
+        if key in broken and (key[1] not in lines or edit.definition.tree.name != key[0]) and not (
                 value.shape == broken[key].shape and np.array_equal(value, broken[key], equal_nan=True)):
             return key[1], key[2]
     return None

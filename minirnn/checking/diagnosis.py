@@ -152,7 +152,9 @@ def _told(findings, room=9):
         if finding.wrong and finding.kind != "unexplained":
             line = "With the line that belongs here" if not mark else "With what belongs so far"
             passes = f" {line} the whole check passes." * bool(finding.certain and finding.belongs)
-            told.append(f"{indent}This alone makes wrong: {few(finding.wrong, 8)}.{passes}")
+            nameless = any("/" in name for name in finding.wrong)               # parts of the pre-activations
+            further = f"; and so {few(finding.parameters)}" * (nameless and bool(finding.parameters))
+            told.append(f"{indent}This alone makes wrong: {few(finding.wrong, 8)}{further}.{passes}")
         parts.append(told)
     for n in (4, 3, 2, 1):
         lines = [line for part in parts for line in part[:n]]
@@ -238,6 +240,9 @@ def _mended(probe, trial, findings, bench):
         mending.others_wrong = any(other.wrong for other in mendings if other is not mending)
         own = mending.findings()
         if any(one.certain for one in own):                     # the whole check passes: nothing else is to blame
+            names = tuple(name for name in probe.cell.params if ("parameter", name) in trial.wrong)
+            if len(own) == 1 and not own[0].parameters:         # of pre-activations that have no names
+                own = [replace(own[0], parameters=names)]
             findings = [one for one in findings if one.kind != "changes its input"]
             return findings + [one for one in own if one.belongs or one.certain]
         found += own

@@ -36,6 +36,7 @@ AT_ONCE = 60                    # changes that are compiled together at first; t
 PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
 ALL_RUNS = 2500                 # of a method with other numbers in it, for all the answers together
 SEARCHES = ("small_changes", "forgotten_lines"), ("exchanges", "lacking_products"), ("computed",), ("more",)
+LATER = ", with what is known only further down"
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
 
 
@@ -449,7 +450,10 @@ class Mending:
             return None
         kind, what = "unexplained", "with which, no mistake that I know explains"
         if whole:
-            kind, what, e = whole[0].explanation.kind, f"it may be that {whole[0].explanation.phrase}", whole[0].site.expression
+            edits_of_it = list(self.as_edits(whole[0]))
+            later = bool(edits_of_it) and all(self.left(edit) is None for edit in edits_of_it)         # it does not run there
+            kind, what = whole[0].explanation.kind, f"it may be that {whole[0].explanation.phrase}{LATER * later}"
+            e = whole[0].site.expression
         elif looks_like_slope(e):
             kind, what = "derivative", "it is probably not the derivative that belongs here"
         told = f"{', '.join(map(str, lines[:3]))}{' or others' * bool(lines[3:])}"

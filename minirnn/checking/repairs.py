@@ -186,6 +186,8 @@ def exchanges(definition, survey, wanted, others=()):
         elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Subscript) and not names:   # a number in a table
             tables, of_these = entries + list(survey.given), f"{written(node.value.value)}["
             names = [f"{text}[{written(node.slice)}]" for text in tables if text.startswith(of_these)]
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name) and isinstance(node.value, ast.Name):
+            names = [*names, *(f"{name}[{node.slice.id}]" for name in sorted({*outer}))]    # of another list, the same turn's
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.value, ast.Name):
             names = [*names, *sorted(text for text in theirs if text.startswith(f"{node.value.id}["))]
         for name in dict.fromkeys(names):
@@ -917,17 +919,17 @@ def axes(tree):
             other = "mean" if name == "sum" else "sum"
             func = ast.Attribute(node.func.value, other, READING) if method else ast.Name(other, READING)
             yield "factor", [(node, ast.Call(func, node.args, node.keywords))], 0.6, (
-                "every column and every step adds its share, so the sum belongs here" if name == "mean" else
+                "every example and every step adds its share, so the sum belongs here" if name == "mean" else
                 "the mean belongs here")
         if name == "transpose" and len(node.args) == 3:
-            for order in permutations(range(3)):
+            for order in list(permutations(range(3)))[1:]:
                 new = ast.Call(node.func, list(map(ast.Constant, order)), node.keywords)
                 yield "axis", [(node, new)], 0.6, "the axes stand in another order"
         inner = node.func.value if method else None
         if name == "transpose" and isinstance(inner, ast.Call) and _called(inner) == "reshape" and (
                 len(inner.args) == len(node.args) > 1 and None not in map(_whole, node.args)):
             new = ast.Call(inner.func, [inner.args[_whole(k)] for k in node.args], inner.keywords)
-            yield "axis", [(node, new)], 0.7, "reshape cuts in the order of the memory, so it needs no transpose here"
+            yield "axis", [(node, new)], 0.55, "reshape cuts in the order of the memory, so it needs no transpose here"
         if name == "reshape" and method:
             for before in ("transpose(1, 0, 2)", "transpose(1, 2, 0)", "transpose(2, 0, 1)", "transpose(0, 2, 1)", "T"):
                 func = ast.Attribute(expression_of(f"({written(node.func.value)}).{before}"), "reshape", READING)
@@ -1141,8 +1143,8 @@ def _held_by_class(function):
 
 
 def callees(tree, held):
-    """Another of the functions or objects that are called alike; a function that was made, and is called nowhere, around an
-    argument. `held`: what an object of the class holds."""
+    """Another of the functions or objects that are called alike; two values of a dict exchanged; a function that was made, and
+    is called nowhere, around an argument. `held`: what an object of the class holds."""
     stored = {n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store)}
     idle = stored - {n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Load)}
     every_call, by_method = list(_nodes(tree, ast.Call)), {}
@@ -1158,6 +1160,19 @@ def callees(tree, held):
             for name in names:
                 if name != written(node) and isinstance(node, ast.Name | ast.Attribute) and written(node) != "np":
                     yield "exchanged", [(node, expression_of(name))], 1.25, f"`{written(node)}` stands where `{name}` belongs"
+    plain_calls = [call for call in every_call if isinstance(call.func, ast.Name) and call.func.id not in stored]
+    for call in plain_calls:                                    # sigmoid for softplus, whose slope it is
+        for name in dict.fromkeys(other.func.id for other in plain_calls if len(other.args) == len(call.args) == 1):
+            if name != call.func.id and call.func.id not in NEEDED and name not in NEEDED:
+                yield ("derivative", [(call.func, ast.Name(name, READING))], 1.2,
+                       f"{name} belongs here instead of {call.func.id}")
+    for node in _nodes(tree, ast.Dict):
+        for i, k in combinations(range(len(node.values)), 2):
+            values = list(node.values)
+            values[i], values[k] = values[k], values[i]
+            names = [written(node.keys[j]) if node.keys[j] else "**" for j in (i, k)]
+            yield ("exchanged", [(node, ast.Dict(node.keys, values))], 0.8,
+                   f"what belongs to {names[0]} and to {names[1]} stands in each other's place")
     for argument in [a for call in every_call for a in call.args if isinstance(a, ast.Name) and idle]:
         for name in sorted(idle - {"_"}):
             yield ("missing factor", [(argument, expression_of(f"{name}({argument.id})"))], 1.0,

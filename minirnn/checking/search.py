@@ -21,6 +21,7 @@ from .source import unbound
 
 LARGEST = 128               # elements of a value that is looked at
 RUNS, USUAL = 1500, 250     # of the method with other values in it, after which the search ends; with more values, fewer
+LIKEWISE = ", and likewise in the other turns"
 RESHAPED = re.compile(r"axis|sum|mean|max|reshape|transpose|\[[^]]*:")         # whose right value may have another shape
 
 
@@ -322,7 +323,8 @@ class Search:
                 phrases, kinds = {one.phrase for one in found}, {one.kind for one in found}
                 same = found if common is None else [one for one in common if one.phrase in phrases]
                 # Not in the same words, but of the same kind: that much can be said.
-                common = same or [one._replace(code="") for one in common or () if one.kind in kinds]
+                common = same or [one._replace(code="", phrase=one.phrase.removesuffix(LIKEWISE) + LIKEWISE)
+                                  for one in common or () if one.kind in kinds]
         return common or []
 
     def _needed(self, site, effects, ignored):

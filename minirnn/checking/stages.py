@@ -144,7 +144,7 @@ class Probe:
             ("parameter", name): a for name, a in total.items()}
 
     def gates(self):
-        """Name -> rows of the pre-activations."""
+        """Name -> rows of the pre-activations; of parts that have no names, as a_2/3, the second of three."""
         n_hidden = self.cell.n_hidden
         if isinstance(self.cell, FunctionCell):
             return {}
@@ -153,7 +153,8 @@ class Probe:
         candidates = [stack.gates for stack in self.cell.params.layout if stack.symbol in ("W", "b")]
         names = next((names for names in candidates if len(names) * n_hidden == self.n_rows), None)
         if names is None:
-            names = [f"{start}:{start + n_hidden}" for start in range(0, self.n_rows, n_hidden)]
+            parts = -(-self.n_rows // n_hidden)                 # (whatever H is: this cell may be smaller than the given one)
+            names = [f"{k}/{parts}" for k in range(1, parts + 1)]
         return {f"a_{name}": slice(k * n_hidden, (k + 1) * n_hidden) for k, name in enumerate(names)}
 
 
