@@ -42,7 +42,7 @@ def _is_steady(cell):
     rng, found = np.random.default_rng(0), []
     wx, old = cell.input_terms(rng.normal(size=(1, cell.n_in, 3)))[0], cell.random_state(rng, 3)
     for left_behind in (0.0, 1e5):
-        sizes = {a.size for a in (wx, *old, *cell.params.values())} | set(range(1, 4 * wx.size))
+        sizes = {a.size for a in (wx, *old, *cell.params.values())} | set(range(3, 4 * wx.size, 3))
         freed = [np.full(size, left_behind) for size in sizes for _ in range(8)]        # what the next arrays will be made in
         del freed
         new, memo = cell.step(wx, old)

@@ -342,7 +342,7 @@ def _lambda_of(code):
 def _operations(code):
     """What a code object does: its operations, but for how it gets at names of its surroundings."""
     return [(i.opname, i.argval if "GLOBAL" not in i.opname else "") for i in dis.get_instructions(code)
-            if not i.opname.endswith(("DEREF", "GLOBAL")) and i.opname not in ("COPY_FREE_VARS", "CACHE")]
+            if not i.opname.endswith(("DEREF", "GLOBAL")) and i.opname not in ("COPY_FREE_VARS", "PUSH_NULL", "CACHE")]
 
 
 def statements_of(tree):
@@ -481,9 +481,9 @@ def thing_of(function):
     """The object, or class, that a method is of; the object that is called; None of a plain function."""
     if isinstance(function, functools.partial):
         return thing_of(function.func)
-    if isinstance(function, types.FunctionType | types.BuiltinFunctionType | type):
-        return None
-    return getattr(function, "__self__", function)
+    if isinstance(function, types.MethodType):
+        return function.__self__
+    return function if unbound(function) is not function else None
 
 
 def arguments_of(function):
