@@ -198,7 +198,8 @@ class Mending:
             return [*found, bent]
         explained = any(not proposal.left for proposal in self.answers)         # one place for everything
         if (left == self.wrong or explained) and (place := self.place()):
-            return [place]
+            empty = place.kind == "carry" and any(not np.any(self.plain[block]) for block in left if block[0] == "parameter")
+            return found + self.from_outside(left) if empty else [place]        # that nothing is added to one says more
         return found + self.from_outside(left)
 
     # ---- changes of the code ----------------------------------------------------------------------------------------

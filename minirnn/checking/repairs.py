@@ -245,11 +245,12 @@ def missing_lines(definition, empty):
     Args:
         empty: name -> the parameters of its kind, whose lines could be the pattern.
     """
-    for node in _nodes(definition.tree, ast.Subscript) if empty else ():        # grads["R"] += ... where "W" belongs
-        key = node.slice.value if isinstance(node.slice, ast.Constant) and isinstance(node.ctx, ast.Store) else None
-        for name in [name for name, alike in empty.items() if key in alike]:
-            yield Edit(definition, "other parameter", ((node.slice, [ast.Constant(name)]),), 0.9,
-                       f"this is the gradient of {name}, and is added to that of {key}")
+    keys = [n.slice for n in _nodes(definition.tree, ast.Subscript) if isinstance(n.ctx, ast.Store)]
+    keys += [argument for call in _nodes(definition.tree, ast.Call) for argument in call.args]
+    for node in [key for key in keys if isinstance(key, ast.Constant)] if empty else ():       # grads["R"] += ... for "W"
+        for name in [name for name, alike in empty.items() if node.value in alike]:
+            yield Edit(definition, "other parameter", ((node, [ast.Constant(name)]),), 0.9,
+                       f"this is the gradient of {name}, and is added to that of {node.value}")
     names = {written(n) for n in _nodes(definition.tree, ast.Name, ast.Subscript) if isinstance(n.ctx, ast.Load)}
     names = sorted(names, key=lambda name: (not name.isidentifier(), name))
     for node in _nodes(definition.tree, ast.AugAssign) if empty else ():
@@ -837,7 +838,8 @@ def one_array(tree):
     for node in _nodes(tree, ast.Assign):
         if len(node.targets) > 1 and is_new(node.value):
             new = [ast.Assign([target], node.value) for target in node.targets]
-            yield kind, [(node, new)], 0.1, f"`{' = '.join(map(written, node.targets))}` are names of one array"
+            names = " and ".join(f"`{written(target)}`" for target in node.targets)
+            yield kind, [(node, new)], 0.1, f"{names} are names of one array: what is added to one is added to the other"
 
 
 FEWER_DIGITS = re.compile(r"float32|float16|single|half|['\"][<=]?f[24]['\"]")
