@@ -24,6 +24,7 @@ from .problems import HUGE, TINY
 from .naming import named, sigmoid_slopes
 from .repairs import Edit, edits, exchanges, expression_of, missing_lines, more
 from .search import Search, holds_slope, looks_like_slope
+from .source import statements_of
 from .stages import agrees
 from .survey import Survey
 from .trial import WholeCheck
@@ -242,7 +243,7 @@ class Mending:
                 break
             odds = [self.bench.contradicted(self.stage, *made, edit) for _, edit in ways]
             odds = [gradients + max(0, values - self.usual) for gradients, values in odds]
-            odds = [n + self.breaks_a_slope(edit) for n, (_, edit) in zip(odds, ways)]
+            odds = [n + self.breaks_a_slope(edit) + self.turns_what_is_returned(edit) for n, (_, edit) in zip(odds, ways)]
             odd = min(odds)
             after, edit = ways[odds.index(odd)]
             found.append(self.finding_of(edit, left - after, self.bench.holds(*made, edit)[2]))
@@ -250,8 +251,32 @@ class Mending:
         if not left and len(made) > 1:                          # what each alone makes wrong stays wrong with all the others
             alone = [self.left(*(other for other in made if other is not edit)) for edit in made]
             found = [self.finding_of(edit, blocks or self.wrong, one.certain) for edit, blocks, one in zip(made, alone, found)]
+            found, made = self.in_one_statement(found, made)
         # What mends the smaller part only may hide the cause of the rest.
         return Outcome(found, made, left, odd) if not left or len(left) < len(self.wrong) / 2 else start
+
+    def in_one_statement(self, found, made):
+        """The findings and their edits; as one, where several parts of one statement are wrong in the same way."""
+        places = {id(statements_of(edit.definition.tree)[id(node)]) for edit in made for node, _ in edit.changes}
+        nodes = [node for edit in made for node, _ in edit.changes]
+        inner = {id(part) for node in nodes for part in ast.walk(node) if part is not node}
+        if len(places) > 1 or len({edit.kind for edit in made}) > 1 or inner & set(map(id, nodes)):
+            return found, made
+        together = Edit(made[0].definition, made[0].kind, tuple(change for edit in made for change in edit.changes),
+                        made[0].cost, "; and ".join(edit.why for edit in made))
+        return [self.finding_of(together, self.wrong, found[-1].certain)], [together]
+
+    def turns_what_is_returned(self, edit):
+        """Whether an edit takes what a function of the cell returns in another order than that in which it names them."""
+        node = edit.changes[0][0]
+        if not isinstance(node, ast.Tuple) or not isinstance(node.ctx, ast.Store):
+            return False
+        names = [ast.unparse(element) for element in node.elts]
+        returned = [n.value.elts for d in self.bench.code.definitions.values() for n in ast.walk(d.tree)
+                    if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)]
+        return any([ast.unparse(one) for one in elements if isinstance(one, ast.Name)] == [
+            name for name, one in zip(names, elements) if isinstance(one, ast.Name)] and sum(
+            isinstance(one, ast.Name) for one in elements) > 1 for elements in returned if len(elements) == len(names))
 
     @staticmethod
     def breaks_a_slope(edit):

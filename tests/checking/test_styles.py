@@ -74,7 +74,8 @@ STYLES = {                      # name -> (code of the backward pass, what it is
         "\n\nclass Backward:\n" + function(f"    def __call__(self, {ARGUMENTS}):", PLAIN, 8).lstrip("\n"), "Backward()"),
     "static method": (
         "\n\nclass Mine:\n    @staticmethod\n    def through_tanh(d, n):\n        return d * (1 - n**2)\n\n    @staticmethod\n"
-        + function(f"    def backward({ARGUMENTS}):", READ + DZ + "dn = Mine.through_tanh(d * (1 - z), n)\n" + REST, 8).lstrip("\n"),
+        + function(f"    def backward({ARGUMENTS}):",
+                   READ + DZ + "dn = Mine.through_tanh(d * (1 - z), n)\n" + REST, 8).lstrip("\n"),
         "Mine.backward"),
     "class method": (
         "\n\nclass Mine:\n    @classmethod\n" + function(f"    def backward(cls, {ARGUMENTS}):", PLAIN, 8).lstrip("\n"),
@@ -106,14 +107,17 @@ STYLES = {                      # name -> (code of the backward pass, what it is
                    "    dx, dh = dx + of_x, dh + of_h\nreturn dx, (dh,)"), "backward"),
     "generator": (
         "\n\ndef each(d, h, z, n):\n    yield 'z', d * (h - n) * z * (1 - z)\n    yield 'n', d * (1 - z) * (1 - n**2)\n"
-        + function(f"def backward({ARGUMENTS}):", READ + "dx, dh = 0, d * z\n" + LOOP.format(each="each(d, h, z, n)")), "backward"),
+        + function(f"def backward({ARGUMENTS}):", READ + "dx, dh = 0, d * z\n" + LOOP.format(each="each(d, h, z, n)")),
+        "backward"),
     "one column after the other": (
-        function(f"def backward({ARGUMENTS}):", "dx, dh = np.zeros(x.shape), np.zeros(old[0].shape)\nfor b in range(x.shape[1]):\n"
+        function(f"def backward({ARGUMENTS}):",
+                 "dx, dh = np.zeros(x.shape), np.zeros(old[0].shape)\nfor b in range(x.shape[1]):\n"
                  + textwrap.indent('h, d, z, n = old[0][:, b], dnew[0][:, b], memo["z"][:, b], memo["n"][:, b]\n' + DZ + DN
                                    + 'for gate, a in (("z", dz), ("n", dn)):\n    grads["W" + gate] += np.outer(a, x[:, b])\n'
                                    '    grads["R" + gate] += np.outer(a, h)\n    grads["b" + gate] += a[:, None]\n'
                                    'dx[:, b] = p["Wz"].T @ dz + p["Wn"].T @ dn\n'
-                                   'dh[:, b] = d * z + p["Rz"].T @ dz + p["Rn"].T @ dn\n', "    ") + "return dx, (dh,)"), "backward"),
+                                   'dh[:, b] = d * z + p["Rz"].T @ dz + p["Rn"].T @ dn\n', "    ") + "return dx, (dh,)"),
+        "backward"),
 }
 MISTAKES = {                    # what is written wrong -> (right, wrong, kind)
     "sign": ("(h - n)", "(n - h)", "sign"),
@@ -185,3 +189,54 @@ def test_an_object_that_a_cell_holds_is_looked_into_with_its_ancestors(tmp_path)
         path.write_text(LAYERED.replace(right, wrong))
         finding, = gradcheck(load_cell(f"{path}:make", 3, 4)).diagnosis.findings
         assert finding.certain and finding.kind == kind and wrong in path.read_text().splitlines()[finding.line - 1], finding
+
+
+def test_two_names_that_are_wrong_in_one_line_are_told_together(tmp_path):
+    right, wrong = 'p["Wz"].T @ dz + p["Wn"].T @ dn, (d * z + p["Rz"]', 'p["Wn"].T @ dz + p["Wn"].T @ dn, (d * z + p["Rn"]'
+    finding, = gradcheck(cell_in("arguments given", tmp_path, right, wrong)).diagnosis.findings
+    assert finding.certain and finding.belongs == REST.strip().splitlines()[-1], finding
+    assert set(finding.wrong) == {"x", "old h"} and finding.sentence.count("stands where") == 2
+
+
+PRODUCT = '''
+import numpy as np
+
+from minirnn import FunctionCell
+
+
+class Product:
+    @staticmethod
+    def features(p, x):
+        left, right = p["A"] @ x, p["C"] @ x
+        return left, right
+
+
+def step(p, x, old):
+    one, other = Product.features(p, x)
+    return (np.tanh(one * other + p["R"] @ old[0]),), {}
+
+
+def step_backward(p, dnew, x, old, new, memo, grads):
+    left, right = Product.features(p, x)
+    da = dnew[0] * (1 - new[0]**2)
+    first, second = da * right, da * left
+    grads["A"] += first @ x.T
+    grads["C"] += second @ x.T
+    grads["R"] += da @ old[0].T
+    return p["A"].T @ first + p["C"].T @ second, (p["R"].T @ da,)
+
+
+def make(n_in, n_hidden):
+    rng = np.random.default_rng(0)
+    params = {name: rng.normal(size=(n_hidden, n)) for name, n in (("A", n_in), ("C", n_in), ("R", n_hidden))}
+    return FunctionCell(step, step_backward, params, n_in=n_in, n_hidden=n_hidden)
+'''
+
+
+def test_what_a_function_returns_is_not_taken_in_another_order_than_it_says(tmp_path):
+    path = tmp_path / "product.py"
+    path.write_text(PRODUCT)
+    assert gradcheck(load_cell(f"{path}:make", 3, 4))
+    path.write_text(PRODUCT.replace("da * right, da * left", "da * left, da * right"))
+    finding, = gradcheck(load_cell(f"{path}:make", 3, 4)).diagnosis.findings    # (right, left = ... would mend it, too)
+    assert finding.certain and finding.source == "first, second = da * left, da * right", finding
