@@ -217,9 +217,9 @@ def _room_for_gradients(cell, function):
 
 def _changed_by(node):
     """The name of the array that a statement changes in place, or makes a second name for."""
-    if isinstance(node, ast.Expr | ast.Call):
-        call = node.value if isinstance(node, ast.Expr) else node
-        return ast.unparse(out_of(call) or call)
+    if isinstance(node, ast.Expr | ast.expr):
+        made = node.value if isinstance(node, ast.Expr) else node
+        return ast.unparse(isinstance(made, ast.Call) and out_of(made) or made)
     target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
     return ast.unparse(target.value if isinstance(target, ast.Subscript) else target)
 

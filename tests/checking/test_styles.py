@@ -240,3 +240,37 @@ def test_what_a_function_returns_is_not_taken_in_another_order_than_it_says(tmp_
     path.write_text(PRODUCT.replace("da * right, da * left", "da * left, da * right"))
     finding, = gradcheck(load_cell(f"{path}:make", 3, 4)).diagnosis.findings    # (right, left = ... would mend it, too)
     assert finding.certain and finding.source == "first, second = da * left, da * right", finding
+
+
+ONE_ARRAY = {                   # what gives each gate an array of its own -> what gives both the same
+    "{k: np.zeros_like(d) for k in 'zn'}": "dict.fromkeys('zn', np.zeros_like(d))",
+    "dict(zip('zn', [np.zeros_like(d) for _ in range(2)]))": "dict(zip('zn', [np.zeros_like(d)] * 2))",
+    "dict(z=np.zeros_like(d), n=np.zeros_like(d))": "dict(z=one, n=other)",
+}
+
+
+@pytest.mark.parametrize("right", ONE_ARRAY)
+def test_one_array_under_several_names_is_told_where_it_is_made(right, tmp_path):
+    wrong, path = ONE_ARRAY[right], tmp_path / "mine.py"
+    sums = "da['z'] += d * (h - n) * z * (1 - z)\nda['n'] += d * (1 - z) * (1 - n**2)\ndz, dn = da['z'], da['n']\n"
+    first = "one = other = np.zeros_like(d)\n" if "one" in wrong else ""
+    for made in (f"da = {right}\n", f"{first}da = {wrong}\n"):
+        backward = function(f"def backward({ARGUMENTS}):", READ + made + sums + REST)
+        path.write_text(FORWARD + backward + MAKE.replace("BACKWARD", "backward"))
+        report = gradcheck(load_cell(f"{path}:make", 3, 4))
+    finding, = report.diagnosis.findings
+    line = path.read_text().splitlines()[finding.line - 1]
+    assert finding.certain and finding.kind == "changes its input" and (first or wrong).strip() in line, finding
+    assert "one" in finding.sentence or "same array" in finding.sentence
+
+
+def test_a_list_of_one_array_that_does_no_harm_does_not_stop_the_search(tmp_path):
+    # [a] * 2 is read only here; what is wrong is the sign.
+    backward = function(f"def backward({ARGUMENTS}):", READ + "zeros = [np.zeros_like(d)] * 2\n" + DZ.replace("h - n", "n - h")
+                        + DN.rstrip() + " + zeros[0]\n" + REST)
+    path = tmp_path / "mine.py"
+    path.write_text(FORWARD + backward + MAKE.replace("BACKWARD", "backward"))
+    report = gradcheck(load_cell(f"{path}:make", 3, 4))
+    assert not report.undiagnosed
+    finding, = report.diagnosis.findings
+    assert finding.certain and finding.kind == "sign"
