@@ -616,6 +616,9 @@ COUNT = re.compile(r"{0}(?: \* {0})*".format(r"(?:len\([^()]*\)|[\w.]+\.shape\[-
 AXIS_TAKING = ("reshape", "transpose", "sum", "mean", "split")
 
 
+FIXED = ast.Slice | ast.Tuple | ast.Constant | ast.UnaryOp | ast.USub | ast.Load     # of an index that is the same every time
+
+
 # ---- statements -----------------------------------------------------------------------------------------------------
 
 def statements(tree):
@@ -623,8 +626,10 @@ def statements(tree):
     assigned = set()
     for body in _bodies(tree):
         for node in body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript) and is_number(node.value):
-                yield "not linear", [(node, ast.Pass())], 0.35, "what is chosen here is set to a number"
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript) and isinstance(node.value, ast.Constant):
+                fixed = all(isinstance(n, FIXED) for n in ast.walk(node.targets[0].slice))
+                kind, what = ("carry", "this part") if fixed else ("not linear", "what is chosen here")
+                yield kind, [(node, ast.Pass())], 0.35, f"{what} is set to {written(node.value)}"
             elif isinstance(node, ast.Assign) and len(node.targets) == 1:
                 yield from _added(node.targets[0], node.value, node, assigned)
                 if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):

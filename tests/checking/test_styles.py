@@ -274,3 +274,23 @@ def test_a_list_of_one_array_that_does_no_harm_does_not_stop_the_search(tmp_path
     assert not report.undiagnosed
     finding, = report.diagnosis.findings
     assert finding.certain and finding.kind == "sign"
+
+
+@pytest.mark.parametrize("wrong, kind, belongs", [
+    ("dx[:] = np.sqrt(scale) *", "overwritten", "dx[:] += np.sqrt(scale) *"),
+    ("dx[:1] = 0\n    dx[:] += np.sqrt(scale) *", "carry", "(nothing)"),
+    ("dx[np.abs(dx) < 0.05] = 0\n    dx[:] += np.sqrt(scale) *", "not linear", ""),
+])
+def test_what_is_written_into_an_array_is_told_by_what_it_does(wrong, kind, belongs, tmp_path):
+    loop = ("dx, dh, scale = np.zeros(x.shape), d * z, 4.0\nfor gate, a in (('z', dz), ('n', dn)):\n"
+            "    dh += p['R' + gate].T @ a\n    dx[:] += np.sqrt(scale) * (p['W' + gate].T @ a / 2)\n")
+    rest = REST.replace(REST.strip().splitlines()[-1], loop + "return dx, (dh,)")
+    path = tmp_path / "mine.py"
+    for line in ("dx[:] += np.sqrt(scale) *", wrong):
+        backward = function(f"def backward({ARGUMENTS}):", READ + DZ + DN + rest.replace("dx[:] += np.sqrt(scale) *", line))
+        path.write_text(FORWARD + backward + MAKE.replace("BACKWARD", "backward"))
+        report = gradcheck(load_cell(f"{path}:make", 3, 4))
+        assert bool(report) == (line != wrong)
+    finding = report.diagnosis.findings[0]
+    assert finding.kind == kind and belongs in finding.belongs, finding
+    assert wrong.splitlines()[0] in path.read_text().splitlines()[finding.line - 1]
