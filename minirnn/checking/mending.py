@@ -24,7 +24,7 @@ from .problems import HUGE, TINY
 from .naming import named, sigmoid_slopes
 from .repairs import Edit, edits, exchanges, expression_of, missing_lines, more
 from .search import Search, holds_slope, looks_like_slope
-from .source import statements_of
+from .source import parents_in, statement_around
 from .stages import agrees
 from .survey import Survey
 from .trial import WholeCheck
@@ -257,8 +257,8 @@ class Mending:
 
     def in_one_statement(self, found, made):
         """The findings and their edits; as one, where several parts of one statement are wrong in the same way."""
-        places = {id(statements_of(edit.definition.tree)[id(node)]) for edit in made for node, _ in edit.changes}
         nodes = [node for edit in made for node, _ in edit.changes]
+        places = {id(statement_around(node, parents_in(edit.definition.tree))) for edit in made for node, _ in edit.changes}
         inner = {id(part) for node in nodes for part in ast.walk(node) if part is not node}
         if len(places) > 1 or len({edit.kind for edit in made}) > 1 or inner & set(map(id, nodes)):
             return found, made
@@ -271,12 +271,13 @@ class Mending:
         node = edit.changes[0][0]
         if not isinstance(node, ast.Tuple) or not isinstance(node.ctx, ast.Store):
             return False
-        names = [ast.unparse(element) for element in node.elts]
-        returned = [n.value.elts for d in self.bench.code.definitions.values() for n in ast.walk(d.tree)
-                    if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)]
-        return any([ast.unparse(one) for one in elements if isinstance(one, ast.Name)] == [
-            name for name, one in zip(names, elements) if isinstance(one, ast.Name)] and sum(
-            isinstance(one, ast.Name) for one in elements) > 1 for elements in returned if len(elements) == len(names))
+        for definition in self.bench.code.definitions.values():
+            for returned in [n.value for n in ast.walk(definition.tree) if isinstance(n, ast.Return)]:
+                if isinstance(returned, ast.Tuple) and len(returned.elts) == len(node.elts):
+                    pairs = [(one, taken) for one, taken in zip(returned.elts, node.elts) if isinstance(one, ast.Name)]
+                    if len(pairs) > 1 and all(one.id == getattr(taken, "id", "") for one, taken in pairs):
+                        return True
+        return False
 
     @staticmethod
     def breaks_a_slope(edit):

@@ -8,7 +8,7 @@ import numpy as np
 from .repairs import complement, in_slope, is_number, is_slope
 from .trace import plain
 
-written = ast.unparse
+written = ast.unparse           # (not the one of repairs.py, which remembers: trees are changed here)
 
 RESHAPING = ("reshape", "ravel", "flatten", "transpose", "swapaxes", "moveaxis")
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .source import LAMBDA, Definition, statements_of
+from .source import LAMBDA, Definition, parents_in, statement_around
 from .trace import plain
 
 BINDING, READING = ast.Store(), ast.Load()
@@ -41,9 +41,9 @@ class Edit(NamedTuple):
 
     def before_and_after(self):
         """The statement as it is, and as it would be; of a loop its first line; where others change, too, in which line."""
-        around, put = statements_of(self.definition.tree), {id(old): new for old, new in self.changes}
+        parents, put = parents_in(self.definition.tree), {id(old): new for old, new in self.changes}
         first = partial(self._first_line, self.source)
-        statements = list(dict.fromkeys(around[id(old)] for old, _ in self.changes))
+        statements = list(dict.fromkeys(statement_around(old, parents) for old, _ in self.changes))
         before = "; ".join(map(first, statements))
         (old, new), *others = self.changes
         if new == [old] and others:                             # a line that belongs elsewhere than where it was missed
@@ -70,7 +70,7 @@ class Edit(NamedTuple):
     @property
     def source(self):
         """The statement as it is written, in one line; of a loop or a condition its first line."""
-        statement = statements_of(self.definition.tree)[id(self.changes[0][0])]
+        statement = statement_around(self.changes[0][0], parents_in(self.definition.tree))
         last = statement.body[0].lineno - 1 if hasattr(statement, "body") else statement.end_lineno
         lines = [self.definition.lines.get(k, "").strip() for k in range(statement.lineno, max(statement.lineno, last) + 1)]
         own = self.definition.lines.get(self.line, "").strip()
@@ -128,25 +128,16 @@ def _same_code(one, other):
 def _place(tree, node):
     """(parent, field, index) of a node in a tree."""
     if not hasattr(tree, "places"):                             # noted once: an edit that is undone leaves all as it was
-        tree.places = {id(child): place for child, *place in _children(tree)}
+        tree.places = parents_in(tree)
     parent, field, index = tree.places.get(id(node), (None, "", None))
     if parent is not None:
         value = getattr(parent, field)
         if value is node or index is not None and index < len(value) and value[index] is node:
             return parent, field, index
-    for child, *place in _children(tree):                       # another edit has moved it
-        if child is node:
-            return place
-    raise LookupError("the node is not in the tree")
-
-
-def _children(tree):
-    for parent in ast.walk(tree):
-        for field, value in ast.iter_fields(parent):
-            if isinstance(value, ast.AST):
-                yield value, parent, field, None
-            elif isinstance(value, list):
-                yield from ((one, parent, field, k) for k, one in enumerate(value))
+    moved = parents_in(tree)                                    # by another edit
+    if id(node) not in moved:
+        raise LookupError("the node is not in the tree")
+    return moved[id(node)]
 
 
 def edits(definition, kinds=None):
@@ -322,6 +313,11 @@ def _bodies(tree):
         for name in ("body", "orelse"):
             if isinstance(getattr(node, name, None), list):
                 yield getattr(node, name)
+
+
+def _own_names(tree):
+    """The names that a function is given, or gives to something itself."""
+    return sorted({n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store)} | {a.arg for a in tree.args.args})
 
 
 def _called(node):
@@ -592,7 +588,7 @@ def numbers(tree, known=()):
     counts = [written(n) for n in _nodes(tree, ast.Call, ast.Attribute, ast.Subscript) if COUNT.fullmatch(written(n))]
     counts += [written(a.targets[0]) for a in _nodes(tree, ast.Assign) if COUNT.fullmatch(written(a.value))]
     names = list(dict.fromkeys([*known, *counts]))
-    arrays = sorted({n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store)} | {a.arg for a in tree.args.args})
+    arrays = _own_names(tree)
     for node in _nodes(tree, ast.Constant, ast.Name, ast.Call, ast.Attribute, ast.Subscript):
         value, text = getattr(node, "value", None) if isinstance(node, ast.Constant) else None, written(node)
         number = isinstance(value, int | float) and not isinstance(value, bool) and value
@@ -1074,7 +1070,7 @@ NEEDED = ("sum", "mean", "copy", "get", "items", "step_backward", "weight_gradie
 
 def calls(tree):
     """A call left out; the two cases of where, and comparisons, turned round; a slope in one of the cases."""
-    names = sorted({n.id for n in _nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store)} | {a.arg for a in tree.args.args})
+    own = _own_names(tree)
     for node in _nodes(tree, ast.Call):
         name, method = _called(node), isinstance(node.func, ast.Attribute)
         method = method and not (isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "numpy"))
@@ -1098,8 +1094,8 @@ def calls(tree):
             turned = ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords)
             yield "derivative", [(node, turned)], 0.6, "the two cases stand in each other's place"
             for arm in [arm for arm in node.args[1:] if isinstance(arm, ast.Constant)]:
-                for name in names:
-                    for slope in (f"{name} * (1 - {name})", f"1 - {name} ** 2", f"{name} + 1", name):
+                for y in own:
+                    for slope in (f"{y} * (1 - {y})", f"1 - {y} ** 2", f"{y} + 1", y):
                         yield ("derivative", [(arm, expression_of(slope))], 1.0,
                                f"`{written(arm)}` stands where the slope of this part, {plain(slope)}, belongs")
     for node in _nodes(tree, ast.Compare):

@@ -7,6 +7,7 @@ ancestors. No class and no module is changed, so any number of threads can do th
 """
 
 import ast
+import copy
 import dis
 import functools
 import inspect
@@ -159,7 +160,7 @@ class Code:
             changed = {edit.definition.function: edit.definition for edit in made}
             for function, group in by_function.items():
                 definition, by_node, together = group[0].definition, {}, {}
-                parents, bound = _parents_in(definition.tree), _bound_in(definition.tree)
+                parents, bound = parents_in(definition.tree), _bound_in(definition.tree)
                 for number, edit in enumerate(group):
                     choices = _choices_of(edit, parents, bound)
                     for node, other in choices:
@@ -345,17 +346,7 @@ def _operations(code):
             if not i.opname.endswith(("DEREF", "GLOBAL")) and i.opname not in ("COPY_FREE_VARS", "PUSH_NULL", "CACHE")]
 
 
-def statements_of(tree):
-    """id of every node in a function's body -> the innermost statement that it is in."""
-    found, waiting = {}, [(statement, statement) for statement in tree.body]
-    while waiting:
-        node, around = waiting.pop()
-        found[id(node)] = around
-        waiting += [(child, child if isinstance(child, ast.stmt) else around) for child in ast.iter_child_nodes(node)]
-    return found
-
-
-def _parents_in(tree):
+def parents_in(tree):
     """id of every node in a function's body -> (the node that it is a part of, the field, its place in a list or None)."""
     found, waiting = {}, [tree]
     while waiting:
@@ -373,7 +364,7 @@ def _choices_of(edit, parents, bound):
     """[(node, what may be chosen in its place)] of an edit: expressions, or else whole statements; [] if that cannot be done.
 
     Args:
-        parents: as `_parents_in` gives them. bound: the names that are the function's own.
+        parents: as `parents_in` gives them. bound: the names that are the function's own.
     """
     edit.settle()
     if not all(id(node) in parents for node, _ in edit.changes):
@@ -381,11 +372,11 @@ def _choices_of(edit, parents, bound):
     found = [_lifted(node, new, parents) for node, new in edit.changes]
     ids = {id(node) for node, _ in found}
     if len(ids) < len(found) or any(_is_inside(node, ids, parents) for node, _ in found):       # they cannot be chosen alone
-        statements = {id(s): s for s in (_around(node, parents) for node, _ in found)}
+        statements = {id(s): s for s in (statement_around(node, parents) for node, _ in found)}
         outer = [s for s in statements.values() if not _is_inside(s, statements, parents)]
         put = {id(node): new for node, new in edit.changes}
         with edit.applied():
-            found = [(s, list(map(_copied, put.get(id(s), [s]))) or [ast.copy_location(ast.Pass(), s)]) for s in outer]
+            found = [(s, copy.deepcopy(put.get(id(s), [s])) or [ast.copy_location(ast.Pass(), s)]) for s in outer]
     fresh = [one for _, new in found if isinstance(new, list) for one in new if id(one) not in parents]
     return found if not fresh or _bound_in(*fresh) <= bound else []         # else a name would be another one
 
@@ -411,8 +402,8 @@ def _is_inside(node, ids, parents):
     return False
 
 
-def _around(node, parents):
-    """The innermost statement that a node is in."""
+def statement_around(node, parents):
+    """The innermost statement that a node is in; itself, if it is one."""
     while not isinstance(node, ast.stmt):
         node = parents[id(node)][0]
     return node
@@ -423,13 +414,6 @@ def _bound_in(*trees):
     parts = [n for tree in trees for n in ast.walk(tree)]
     return {n.id for n in parts if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} | {
         n.arg for n in parts if isinstance(n, ast.arg)}
-
-
-def _copied(node):
-    """A syntax tree, anew."""
-    fields = {name: list(map(_copied, value)) if isinstance(value, list) else _copied(value) if isinstance(value, ast.AST)
-              else value for name, value in ast.iter_fields(node)} if isinstance(node, ast.AST) else {}
-    return ast.copy_location(type(node)(**fields), node) if fields else node
 
 
 def _may_be_chosen(node):

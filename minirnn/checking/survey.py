@@ -67,12 +67,12 @@ class Survey:
 
     def runs(self, definition):
         """Whether a function runs in the stage; True if nothing in it would show."""
-        lines = {(definition.file, k) for k in range(definition.tree.lineno, definition.tree.end_lineno + 1)}
+        lines = {(definition.file, k) for k in _lines_of(definition)}
         return bool(lines & self._running) or not lines & self._idle
 
     def named(self, definition):
         """text -> value of every name that a function has, the last value that was noted."""
-        lines = range(definition.tree.lineno, definition.tree.end_lineno + 1)
+        lines = _lines_of(definition)
         return {text: value for text, found in self._names.items() for line, value in found if line in lines}
 
     def alike(self, definition, node, broadcast=False):
@@ -84,8 +84,7 @@ class Survey:
             return []
         here = here or names[own]                               # (of h[i, b] the number is noted in its place, not the array)
         if broadcast:
-            fits = lambda value: value.ndim >= here[0].ndim > 0 and all(
-                a == b or 1 in (a, b) for a, b in zip(value.shape[::-1], here[0].shape[::-1]))
+            fits = lambda value: _broadcasts(value, here[0])
         else:
             fits = lambda value: value.shape == here[0].shape and not (len(here) == 1 and np.array_equal(value, here[0]))
         degree = 0 if broadcast else self._degree(here[0])
@@ -95,10 +94,9 @@ class Survey:
 
     def factors(self, definition, node):
         """What is computed somewhere in a function, of values that no gradient is in, and could multiply a node: texts."""
-        lines = range(definition.tree.lineno, definition.tree.end_lineno + 1)
+        lines = _lines_of(definition)
         here, exists = self._at.get((definition.file, trace.place_of(node))), self._existing_at(definition, node)
-        fits = lambda value: self._degree(value) == 0 and value.size > 1 and value.ndim >= here[0].ndim > 0 and all(
-            a == b or 1 in (a, b) for a, b in zip(value.shape[::-1], here[0].shape[::-1]))
+        fits = lambda value: self._degree(value) == 0 and value.size > 1 and _broadcasts(value, here[0])
         return [text for text, found in self._computed.items() if here and len(text) < LONGEST and found[0][0] in lines
                 and fits(found[0][1]) and all(map(exists, re.findall(r"(?<![\w.])[a-zA-Z_]\w*", text)))]
 
@@ -131,7 +129,7 @@ class Survey:
     def _known_to(self, definition):
         """text -> values of what a function has, and what the stage is given, if it is the stage's own function."""
         if definition.function not in self._known:
-            lines = range(definition.tree.lineno, definition.tree.end_lineno + 1)
+            lines = _lines_of(definition)
             last = {(text, value.shape): value for text, found in self._names.items() for line, value in found if line in lines}
             names = {}
             for (text, _), value in last.items():               # of each shape that it had, as a loop's layers have, the last
@@ -145,6 +143,15 @@ class Survey:
         names = self.named(definition) | self.given
         found = [names[ast.unparse(node)] for node in nodes if ast.unparse(node) in names]
         return found if len(found) == len(nodes) and len({a.shape for a in found}) == 1 else []
+
+
+def _lines_of(definition):
+    return range(definition.tree.lineno, definition.tree.end_lineno + 1)
+
+
+def _broadcasts(value, here):
+    """Whether a value can multiply another, the shape of which it may make larger."""
+    return value.ndim >= here.ndim > 0 and all(a == b or 1 in (a, b) for a, b in zip(value.shape[::-1], here.shape[::-1]))
 
 
 def _degrees(stage, traced, values):
