@@ -5,6 +5,6 @@ functions, `add(commands)`, which says what it takes, and `run(options)`, which 
 a line in `entry.py`. What several commands share is in `common.py`.
 """
 
-from .entry import main, parser
+from .entry import main, parser, program
 
-__all__ = ["main", "parser"]
+__all__ = ["main", "parser", "program"]

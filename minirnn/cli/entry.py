@@ -1,6 +1,7 @@
 """Where the command line starts: its grammar, its help, and what becomes of errors and interruptions."""
 
 import argparse
+import os
 import sys
 import textwrap
 
@@ -12,6 +13,7 @@ from .output import lasting
 
 COMMANDS = (demo, gradcheck, step, lemma1, train, compare, table, cells, tasks, bench)
 
+ENDED_FROM_OUTSIDE = 128        # exit statuses above this are a signal's number and this
 READER_LEFT = 141               # the exit status of whatever is ended because nobody reads it
 
 
@@ -38,6 +40,23 @@ def main(arguments=None):
             print(f"minirnn: the output could not be written: {in_words(out.error)}", file=err)
         err.flush()
         return 2 if WRITTEN.misplaced or out.error and not out.left else status
+
+
+def program():
+    """`main` as a program of its own, which ends with its exit status.
+
+    After an interruption it ends without Python's shutting down: a library whose import was cut short may fail there (one of
+    matplotlib's aborts the process), and all that is to be kept is written.
+    """
+    status = main()
+    if status > ENDED_FROM_OUTSIDE:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError, AttributeError):       # lost, closed, or never there
+                pass
+        os._exit(status)
+    sys.exit(status)
 
 
 def leaves_files(options):
