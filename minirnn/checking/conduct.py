@@ -155,8 +155,8 @@ def _line_that_writes(call, given):
     try:
         call()
     except ValueError as error:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame.filename)]
-        return (frames[-1].lineno, frames[-1].line or "") if frames and "read-only" in str(error) else (0, "")
+        frame = _innermost(error)
+        return (frame.lineno, frame.line or "") if frame and "read-only" in str(error) else (0, "")
     except Exception:
         return 0, ""
     finally:
@@ -302,6 +302,19 @@ def with_all_digits(finding, trial):
                                wrong=tuple(name for _, name in blocks),
                                parameters=tuple(name for kind, name in blocks if kind == "parameter"))
     return finding
+
+
+def raised_where(error):
+    """Which line of somebody's code fails, and how, in words."""
+    frame = _innermost(error)
+    return f"{f'line {frame.lineno}' if frame else 'it'} fails: {type(error).__name__}: {error}"
+
+
+def _innermost(error):
+    """The last frame of an error's traceback that is neither in this package nor in NumPy, or None."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)
+              if not _is_ours(frame.filename) and Path(np.__file__).parent not in Path(frame.filename).parents]
+    return frames[-1] if frames else None
 
 
 def _is_ours(file):

@@ -22,7 +22,7 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from ..cells.cell import Cell
-from .conduct import aliasing, conduct, lost_between, lost_digits, with_all_digits
+from .conduct import aliasing, conduct, lost_between, lost_digits, raised_where, with_all_digits
 from .finding import Finding, few, label
 from .meaning import Meanings
 from .mending import Mending, Workbench
@@ -33,6 +33,7 @@ from .stages import CENTRAL, LayerBackward, LossGradient, Probe, TwoSteps, stage
 from .trial import WholeCheck
 from .verdicts import Verdicts
 
+CHECKED = 3                 # columns of a check, where nobody says how many
 LARGEST_SEARCHED = 12       # units of a cell in which a mistake is looked for, where a smaller one does not tell
 
 
@@ -188,6 +189,8 @@ def _diagnosed(cell, report, rng):
     notes, two_steps, one_step = [], None, _of_one_step(probe)
     if not probe.exact:
         notes.append("The forward pass does not run on complex numbers, so central differences were used here.")
+    if trial.fails:
+        notes.append(f"With {trial.fails[0]} columns instead of {probe.batch} {raised_where(trial.fails[1])}.")
     findings = conduct(probe, report)
     stateful = any(finding.kind in ("not repeatable", "of the last step") for finding in findings)
     if not trial.wrong and (report or report is None):          # nothing to mend, whatever a method alone may look like
@@ -198,7 +201,7 @@ def _diagnosed(cell, report, rng):
         findings = aliases or [one for one in findings if one.kind != "changes its input" or not one.line]
         if not aliases or not aliases[0].certain:
             larger = lambda: resized(cell, 2 * cell.n_in, 2 * cell.n_hidden, np.random.default_rng(0))
-            findings = _of_methods(probe, trial, findings, larger() if looked_at is cell else cell)
+            findings = _of_methods(probe, trial, findings, larger() if looked_at is cell else cell, notes)
     if report is not None and not report and "wrong" not in one_step.verdict.values():
         two = TwoSteps(probe)
         two_steps = _of_two_steps(two)
@@ -212,17 +215,19 @@ def _diagnosed(cell, report, rng):
     return Diagnosis(name_of(cell), one_step, two_steps, findings, notes)
 
 
-def _of_methods(probe, trial, findings, other):
+def _of_methods(probe, trial, findings, other, notes):
     """The findings so far, and those about each method alone, but for what rounding or an array changed in place explains.
 
     `other`: the cell in another size, or None. Where this one is so small that other code than the right one mends it, too, the
-    larger one is looked at.
+    larger one is looked at. To `notes` is added what failed in the search itself.
     """
     bench = Workbench(trial.code, trial, Meanings(probe, trial.code), other)
     found = _mended(probe, trial, findings, bench)
+    notes += [f"A part of the search for the mistake failed itself: {type(error).__name__}: {error}."
+              for error in bench.failures[:1]]
     if bench.accidental and other.n_hidden > probe.cell.n_hidden and other.n_hidden <= LARGEST_SEARCHED and not any(
             one.certain for one in found):
-        again = _of_methods(*_tools(other, np.random.default_rng(0)), findings, probe.cell)
+        again = _of_methods(*_tools(other, np.random.default_rng(0)), findings, probe.cell, notes)
         found = again if any(one.certain for one in again) else found
     return found
 
@@ -254,8 +259,13 @@ def _mended(probe, trial, findings, bench):
 
 
 def _tools(cell, rng):
-    probe = Probe(cell, rng)
-    return probe, WholeCheck(cell, probe.exact)
+    """A `Probe` and a `WholeCheck` of a cell. Where its code fails with the probe's columns, these are as many as the check's."""
+    probe, fails = Probe(cell, rng), None
+    try:
+        probe.backward(probe.dnews)
+    except Exception as error:                                  # whatever somebody's code raises
+        fails, probe = (probe.batch, error), Probe(cell, rng, (probe.n_steps, CHECKED))
+    return probe, WholeCheck(cell, probe.exact, fails=fails)
 
 
 def diagnose_model(model, subject, outputs, targets, loss, check, training=False, rng=0):

@@ -204,6 +204,10 @@ def nothing_needed(case):
         yield Explanation(1.2, "surplus term", f"the term `{case.code}` should not be there", f"0 * ({case.code})")
 
 
+SIMPLE = {2: "twice", 3: "three times", 4: "four times"}
+PARTS = {2: "half of", 3: "a third of", 4: "a quarter of"}
+
+
 def constant_factor(case):
     ratio = case.value / case.needed
     if not np.all(np.isfinite(ratio)) or not case.equal(ratio, np.full_like(ratio, ratio.mean())):
@@ -211,9 +215,14 @@ def constant_factor(case):
     factor = float(f"{ratio.mean():.9g}")
     if min(abs(factor), abs(factor + 1)) < case.tolerance:
         return
-    simple = next((n for n in (2, 1 / 2, 3, 1 / 3, 4, 1 / 4) if np.isclose(n, abs(factor), rtol=1e-7)), None)
-    counted = {0.5: ": halved", 2: ": counted twice"}.get(factor, "")
-    yield Explanation(1.5 if simple else 4, "factor", f"`{case.code}` is {factor:.6g} times what it should be{counted}",
+    for n, times in SIMPLE.items():
+        for one, much, code in ((n, times, f"({case.code}) / {n}"), (1 / n, PARTS[n], f"{n} * ({case.code})")):
+            if np.isclose(one, factor, rtol=1e-7):
+                cost = 1.5 + 0.2 * case.is_name                 # what has a name was made elsewhere
+                yield Explanation(cost, "factor", f"`{case.code}` is {much} what it should be", code)
+                return
+    simple = any(np.isclose(abs(factor), one, rtol=1e-7) for n in SIMPLE for one in (n, 1 / n))
+    yield Explanation(1.5 if simple else 4, "factor", f"`{case.code}` is {factor:.6g} times what it should be",
                       f"({case.code}) / {float(f'{factor:.12g}')!r}")
 
 

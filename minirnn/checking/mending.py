@@ -11,6 +11,7 @@ method, and in the whole check.
 """
 
 import ast
+import re
 from contextlib import ExitStack
 from functools import cached_property, partial
 from itertools import chain
@@ -22,7 +23,7 @@ from . import trace
 from .finding import Finding, few, label
 from .problems import HUGE, TINY
 from .naming import named, sigmoid_slopes
-from .repairs import Edit, edits, exchanges, expression_of, missing_lines, more
+from .repairs import KINDS_OF_REPAIR, Edit, edits, exchanges, expression_of, missing_lines, more
 from .search import Search, holds_slope, looks_like_slope
 from .source import parents_in, statement_around
 from .stages import agrees
@@ -51,12 +52,20 @@ class Workbench:
         other: the same cell in another size: as it was given, if the trial is of a smaller one.
 
     Attributes:
-        accidental: whether a repair made the whole check pass, but not in the other size.
+        accidental: whether a repair made the whole check pass, but not in the other size. failures: what went wrong in parts
+            of the search, with which the others went on: exceptions.
     """
 
     def __init__(self, code, trial=None, meanings=None, other=None):
         self.code, self.trial, self.meanings, self._other = code, trial, meanings, other
-        self._held, self._watched, self.accidental = {}, {}, False
+        self._held, self._watched, self.accidental, self.failures = {}, {}, False, []
+
+    def unless_it_fails(self, proposals):
+        """What a generator yields; if it fails on somebody's code, what it has yielded before."""
+        try:
+            yield from proposals
+        except Exception as error:
+            self.failures.append(error)
 
     def definitions(self, stage):
         """Those that a stage's function runs, its own before its ancestors'; not what the forward pass runs, too."""
@@ -108,6 +117,8 @@ class Workbench:
             left = self.trial.left(*changes)
             if left == set() and self.in_another_size is not None and self.in_another_size.left(*changes) != set():
                 left, self.accidental = None, True              # as a number may be right
+            if left == set() and self.trial.fails and not self.trial.runs_elsewhere(*changes):
+                left = None
             self._held[key] = left, changes
         left = self._held[key][0]
         return left is not None and left <= wrong, left is not None and (left < wrong or not wrong), left == set()
@@ -301,7 +312,7 @@ class Mending:
         """
         found, enough, tries = [], (np.inf, np.inf), TRIES[most] * (2 if made else 1)
         rank = lambda way: (len(way[0]), way[1].definition.ancestor, way[1].cost)
-        proposals = chain.from_iterable(getattr(self, search)(made) for search in searches)
+        proposals = chain.from_iterable(self.bench.unless_it_fails(getattr(self, search)(made)) for search in searches)
         proposals = sorted(proposals, key=lambda edit: (edit.definition.ancestor, edit.cost))
         prepared, size = 0, AT_ONCE
         for k, edit in enumerate(proposals):
@@ -332,7 +343,8 @@ class Mending:
 
     @cached_property
     def _small_changes(self):
-        return [edit for definition in self.definitions for edit in edits(definition)]
+        return [edit for definition in self.definitions for kind in KINDS_OF_REPAIR
+                for edit in self.bench.unless_it_fails(edits(definition, [kind]))]
 
     def exchanges(self, made):
         """One quantity in another's place."""
@@ -347,7 +359,7 @@ class Mending:
 
     def of_guilty_lines(self, many):
         """The edits that touch a line which a wrong gradient depends on, or move lines."""
-        for edit in chain.from_iterable(many):
+        for edit in chain.from_iterable(map(self.bench.unless_it_fails, many)):
             nodes = [node for node, _ in edit.changes]
             moves = len(nodes) > 1 and isinstance(nodes[0], ast.stmt)
             no_array = isinstance(nodes[0], ast.Dict | ast.DictComp | ast.Constant)         # the numbers know nothing of it
@@ -433,7 +445,7 @@ class Mending:
             kind = "not linear"
         elif kind in ("exchanged", "order", "carry", "surplus factor"):
             kind, sentence = self.outranked(kind, sentence, blocks)
-        belongs = after if " times what " not in sentence else ""
+        belongs = "" if re.search(r"\d times what ", sentence) else after       # (a number of many digits belongs nowhere)
         code = ast.unparse(node) if isinstance(node, ast.expr) and f"`{ast.unparse(node)}`" in sentence else before
         return self.told(kind, sentence, blocks, line=edit.line, code=code, certain=certain, belongs=belongs, source=source,
                          also=also)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .source import LAMBDA, Definition, parents_in, statement_around
+from .source import LAMBDA, Definition, numbers_known_to, parents_in, statement_around
 from .trace import plain
 
 BINDING, READING = ast.Store(), ast.Load()
@@ -140,9 +140,9 @@ def _place(tree, node):
     return moved[id(node)]
 
 
-def edits(definition, kinds=None):
-    """Every `Edit` of a function, the plainest kinds first."""
-    known = [name for name, value in definition.function.__globals__.items() if type(value) in (int, float)]
+def edits(definition, kinds=None, more_numbers=()):
+    """Every `Edit` of a function, the plainest kinds first. `more_numbers`: name -> number that its code knows, too."""
+    known = numbers_known_to(definition.function) | dict(more_numbers)
     given = {numbers: [known], scales: [known], callees: [_held_by_class(definition.function)]}
     for generator in kinds or KINDS_OF_REPAIR:
         for kind, changes, cost, *why in generator(definition.tree, *given.get(generator, [])):
@@ -176,7 +176,8 @@ def exchanges(definition, survey, wanted, others=()):
             names = within(node)
         elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Subscript) and not names:   # a number in a table
             tables, of_these = entries + list(survey.given), f"{written(node.value.value)}["
-            names = [f"{text}[{written(node.slice)}]" for text in tables if text.startswith(of_these)]
+            cut = written(node)[len(written(node.value)):]
+            names = [f"{text}{cut}" for text in tables if text.startswith(of_these)]
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name) and isinstance(node.value, ast.Name):
             names = [*names, *(f"{name}[{node.slice.id}]" for name in sorted({*outer}))]    # of another list, the same turn's
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.value, ast.Name):
@@ -196,7 +197,7 @@ def exchanges(definition, survey, wanted, others=()):
             for name in dict.fromkeys(names) if len(many) > 1 else ():
                 yield Edit(definition, "exchanged", tuple((node, [expression_of(name)]) for node in many), 1.45,
                            f"`{old}` stands where `{name}` belongs")
-    yield from edits(definition, (swaps, crossed, arguments, scales))
+    yield from edits(definition, (swaps, crossed, arguments, scales), survey.numbers(definition))
 
 
 def more(definition, survey, wanted):
@@ -418,14 +419,14 @@ def complements(tree):
 def slopes(tree):
     """The derivative of tanh for that of the sigmoid, and the other way round; 1 − y² for (1 − y)² and for 1 − y."""
     for node in _nodes(tree, ast.BinOp):
-        text, new = written(node), ""
+        text, new, squared = written(node), "", isinstance(node.op, ast.Pow) and written(node.right) == "2"
         if found := re.fullmatch(r"1(?:\.0)? - (.+?)(?: \*\* 2| \* \1)", text):
             a = found[1]
             new = f"{a} * (1 - {a})"
             why = f"the slope of tanh, `{text}`, stands where that of the sigmoid, {plain(a)}(1 − {plain(a)}), belongs"
-        elif found := re.fullmatch(r"\(1(?:\.0)? - (.+)\) \*\* 2|1(?:\.0)? - ([^*]+)", text):
-            a = found[1] or found[2]
-            new, why = f"1 - {a} ** 2", f"`{text}` stands where the derivative of the activation, (1 − {plain(a)}²), belongs"
+        elif complement(base := node.left if squared else node) and base.left.value == 1 and (squared or "*" not in text):
+            a = written(base.right)
+            new, why = f"1 - ({a}) ** 2", f"`{text}` stands where the derivative of the activation, (1 − {plain(a)}²), belongs"
         elif isinstance(node.op, ast.Mult) and complement(node.right):
             a, (before, last) = written(node.right.right), _last_factor(node.left)
             if a == written(last):
@@ -576,8 +577,8 @@ def _elements(node):
     return [node] if node else []
 
 
-def numbers(tree, known=()):
-    """Other numbers in a number's place, if it is no index, no axis and no power. `known`: the module's names of some."""
+def numbers(tree, known):
+    """Other numbers in a number's place, if it is no index, no axis and no power. `known`: name -> number, where it has one."""
     other = {id(n) for s in _nodes(tree, ast.Subscript) for n in ast.walk(s.slice)}
     other |= {id(b.right) for b in _nodes(tree, ast.BinOp) if isinstance(b.op, ast.Pow)}
     for call in _nodes(tree, ast.Call):
@@ -609,6 +610,7 @@ def numbers(tree, known=()):
 
 
 COUNT = re.compile(r"{0}(?: \* {0})*".format(r"(?:len\([^()]*\)|[\w.]+\.shape\[-?\d\]|[\w.]+\.size)"))
+ROOT = re.compile(r"(?:\w+\.)?sqrt\((.*)\)")
 AXIS_TAKING = ("reshape", "transpose", "sum", "mean", "split")
 
 
@@ -622,7 +624,8 @@ def statements(tree):
     assigned = set()
     for body in _bodies(tree):
         for node in body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript) and isinstance(node.value, ast.Constant):
+            is_entry = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript)
+            if is_entry and isinstance(node.value, ast.Constant):
                 fixed = all(isinstance(n, FIXED) for n in ast.walk(node.targets[0].slice))
                 kind, what = ("carry", "this part") if fixed else ("not linear", "what is chosen here")
                 yield kind, [(node, ast.Pass())], 0.35, f"{what} is set to {written(node.value)}"
@@ -825,7 +828,8 @@ def too_early(tree):
 
 def one_array(tree):
     """An array for each, where one array is given to several: dict.fromkeys(names, array), [array] · n, a = b = array."""
-    kind, made = "changes its input", ("zeros", "zeros_like", "empty", "empty_like", "ones", "ones_like", "full", "full_like", "copy")
+    kind, made = "changes its input", {"copy"} | {f"{name}{like}" for name in ("zeros", "empty", "ones", "full")
+                                                  for like in ("", "_like")}
     is_new = lambda node: isinstance(node, ast.Call) and _called(node) in made
     for node in _nodes(tree, ast.Call):
         if written(node.func) == "dict.fromkeys" and len(node.args) == 2 and is_new(node.args[1]):
@@ -1199,21 +1203,24 @@ def unread(tree):
 
 
 def scales(tree, known):
-    """A number of the module, or what is left of 1 without it, before a term; 2 or 1/2."""
-    counted = [written(a.targets[0]) for a in _nodes(tree, ast.Assign) if COUNT.fullmatch(written(a.value))]
-    forms = [*(form for name in known for form in (name, f"(1 - {name})")), *(f"(1 / {name})" for name in counted)]
+    """A number that has a name, what is left of 1 without it, or one divided by it before a term; 2 or 1/2."""
+    counted = [written(a.targets[0]) for a in _nodes(tree, ast.Assign) if COUNT.fullmatch(ROOT.sub(r"\1", written(a.value)))]
+    forms = {name: f"the factor {name} is missing" for name in known}
+    forms |= {f"(1 - {name})": f"the factor (1 − {name}) is missing" for name, value in known.items() if 0 < value < 1}
+    forms |= {f"/ {name}": f"the division by {name} is missing" for name in [*counted, *filter(known.get, known)]}
     for statement in _nodes(tree, ast.Assign, ast.AugAssign, ast.Return):
         for value in _elements(statement.value):
             inner = [n for n in ast.walk(value) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add | ast.Sub)]
             terms = dict.fromkeys([*_terms(value), *(term for n in inner for term in _terms(n) if term not in inner)])
             for term in [term for term in terms if not isinstance(value, ast.Starred) and not isinstance(term, ast.Constant)]:
-                for factor in [*forms, "2", "0.5"]:
-                    new = expression_of(f"{factor} * ({written(term)})")
-                    doubled = f"`{written(term)}` is twice what it should be"
-                    why = f"the factor {factor.replace('-', '−')} is missing at `{written(term)}`"
-                    why += ": halved" * (factor == "2")
-                    kind = "factor" if factor in ("2", "0.5") else "missing factor"
-                    yield kind, [(term, new)], 1.5 + 0.1 * (factor not in known), doubled if factor == "0.5" else why
+                text, is_name = written(term), isinstance(term, ast.Name | ast.Attribute | ast.Subscript)
+                for form, lacking in forms.items():
+                    new = expression_of(f"({text}) {form}" if form.startswith("/") else f"{form} * ({text})")
+                    cost = 1.5 + 0.1 * (form not in known) + 0.05 * is_name
+                    yield "missing factor", [(term, new)], cost, f"{lacking} at `{text}`"
+                for factor, much in (("2", "half of"), ("0.5", "twice")):
+                    new = expression_of(f"{factor} * ({text})")
+                    yield "factor", [(term, new)], 1.6 + 0.05 * is_name, f"`{text}` is {much} what it should be"
 
 
 def _terms(node):

@@ -17,7 +17,7 @@ import numpy as np
 from . import trace
 from .hypotheses import Case, Explanation, Quantities, explain
 from .repairs import is_slope
-from .source import unbound
+from .source import numbers_known_to, unbound
 
 LARGEST = 128               # elements of a value that is looked at
 RUNS, USUAL = 1500, 250     # of the method with other values in it, after which the search ends; with more values, fewer
@@ -104,9 +104,8 @@ class Recorded:
         main, named = self.main(key), self.search.named
         for one in named[main] if 0 <= main < len(named) else ():            # whether the method reads it or not
             known.add(one.name, one.value, one.degree, True, one.code)
-        numbers = {**unbound(self.search.stage.function).__globals__, **self.traced.numbers}
-        for name, c in numbers.items():
-            if type(c) in (int, float) and c not in (0, 1):
+        for name, c in {**numbers_known_to(self.search.stage.function), **self.traced.numbers}.items():
+            if c not in (0, 1):
                 known.add(name, np.full((1, 1), float(c)), 0, True, name)
         known.add_forms()
         if turns == 1:

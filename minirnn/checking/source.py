@@ -14,7 +14,7 @@ import inspect
 import textwrap
 import types
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
 from ..cells.cell import CalledStep, Cell
@@ -476,6 +476,17 @@ def arguments_of(function):
     while isinstance(function, functools.partial):
         given, function = given + len(function.args), function.func
     return plain.__code__.co_varnames[:plain.__code__.co_argcount][given + (thing_of(function) is not None):]
+
+
+def numbers_known_to(function):
+    """name -> number, of a function's module and, where its code names them, of functions around it."""
+    function = unbound(function)
+    around = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+        with suppress(ValueError):                              # nothing is in it yet
+            around[name] = cell.cell_contents
+    return {name: value for name, value in {**function.__globals__, **around}.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)}
 
 
 def _plain(value):

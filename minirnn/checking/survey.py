@@ -26,7 +26,7 @@ class Survey:
 
     def __init__(self, stage, bench, wrong, linear):
         self.innocent, self._at, self._names, self.given, self._assigned, self._degrees = set(), {}, {}, {}, {}, {}
-        self._computed, self._known, self._idle, self._running = {}, {}, set(), set()
+        self._computed, self._known, self._numbers, self._idle, self._running = {}, {}, {}, set(), set()
         self._function = unbound(stage.function)
         try:
             traced = bench.watched(stage)
@@ -37,6 +37,7 @@ class Survey:
         self._running = {places[k] for k in traced.reached}
         self._idle = {*places} - self._running
         self.given = {known.code: known.value for known in stage.given() if known.code}
+        self._numbers = {name: value for name, value in traced.numbers.items() if isinstance(value, float)}
         for (_, name, line), value in traced.variables.items():
             self._names.setdefault(name, []).append((line, value))
         for key, value in values.items():
@@ -74,6 +75,11 @@ class Survey:
         """text -> value of every name that a function has, the last value that was noted."""
         lines = _lines_of(definition)
         return {text: value for text, found in self._names.items() for line, value in found if line in lines}
+
+    def numbers(self, definition):
+        """name -> value of the numbers, other than whole ones, that a function has or keeps in `self`."""
+        own = {n.id for n in ast.walk(definition.tree) if isinstance(n, ast.Name)} | {a.arg for a in definition.tree.args.args}
+        return {name: value for name, value in self._numbers.items() if name.partition(".")[0] in own}
 
     def alike(self, definition, node, broadcast=False):
         """The names that could stand in a node's place, arrays of the same shape which are not the same; or multiply it."""

@@ -152,12 +152,12 @@ class Watched:
         return call
 
     def _keep(self, variables, line):
-        if self._owner is None and "self" in variables:         # a helper's own arrays
-            variables = {**variables, **{f"self.{name}": value for name, value in vars(variables["self"]).items()}}
+        own = {f"self.{name}": value for name, value in getattr(variables.get("self"), "__dict__", {}).items()}
+        self.numbers.update({name: value for name, value in {**own, **variables}.items() if isinstance(value, int | float)})
+        variables = variables if self._owner else {**variables, **own}          # of a helper, its own arrays
         found = {(self._call, name, line): value.copy() for name, value in variables.items()
                  if isinstance(value, np.ndarray) and value.dtype.kind == "f"}
         self.variables.update(found)
-        self.numbers.update({name: value for name, value in variables.items() if isinstance(value, int | float)})
         self.times.update(dict.fromkeys(found, len(self._record)))
 
     def _see(self, k, value):

@@ -24,15 +24,15 @@ class WholeCheck:
 
     Args:
         cell: a `Cell`. exact: whether its forward pass runs on complex numbers. code: a `Code` of its methods, if there is one.
-        directions: how many, of each block.
+        directions: how many, of each block. fails: (columns, error), if the code as it is fails with another number of columns.
 
     Attributes:
-        exact: as given. code: the `Code` of all its methods. wrong: the blocks that are wrong as it is.
+        exact, fails: as given. code: the `Code` of all its methods. wrong: the blocks that are wrong as it is.
     """
 
-    def __init__(self, cell, exact, code=None, directions=DIRECTIONS):
+    def __init__(self, cell, exact, code=None, directions=DIRECTIONS, fails=None):
         rng = np.random.default_rng(0)
-        self.cell, self.exact = cell, exact
+        self.cell, self.exact, self.fails = cell, exact, fails
         self.problem = CellProblem(cell, None, 4, 3, "random", rng)
         self.tolerance = 1e-8 if exact else 1e-5
         numeric, self._slopes = self.problem.at("complex128" if exact else "float64"), {}
@@ -74,6 +74,16 @@ class WholeCheck:
             return None
         finally:
             params[...] = kept                                  # which the changed code may have changed in place
+
+    def runs_elsewhere(self, *edits):
+        """Whether the changed code runs with the number of columns with which the code as it is fails."""
+        rng = np.random.default_rng(0)
+        with self.repaired(*edits) as cell:
+            try:
+                CellProblem(cell, None, 2, self.fails[0], "random", rng).derived()
+            except Exception:                                   # whatever somebody's code raises
+                return False
+        return True
 
     def _problem_of(self, cell):
         """The problem, with incoming gradients of its own: a wrong method may change them in place."""

@@ -675,7 +675,7 @@ def model_of(part=None):
 
 @pytest.mark.parametrize("part, words", [
     ("inputs", "E"), ("cell2", "wrong sign"), ("norm1", "x"), ("dropout", "0.7 times"), ("head", "wrong sign"),
-    ("loss", "halved")])
+    ("loss", "half of")])
 def test_the_guilty_part_of_a_model_is_named(part, words):
     loss = halved_loss if part == "loss" else minirnn.losses.mean_squared_error
     report = gradcheck(model_of(part), loss=loss, training=True)
