@@ -29,7 +29,7 @@ from .mending import Mending, Workbench
 from .problems import name_of
 from .shrinking import resized, smaller
 from .source import Code
-from .stages import CENTRAL, LayerBackward, LossGradient, Probe, TwoSteps, stages
+from .stages import CENTRAL, LayerBackward, LossGradient, Probe, TwoSteps, sizes_beside, stages
 from .trial import WholeCheck
 from .verdicts import Verdicts
 
@@ -260,11 +260,12 @@ def _mended(probe, trial, findings, bench):
 
 def _tools(cell, rng):
     """A `Probe` and a `WholeCheck` of a cell. Where its code fails with the probe's columns, these are as many as the check's."""
-    probe, fails = Probe(cell, rng), None
+    sizes, fails = sizes_beside(cell), None
     try:
+        probe = Probe(cell, rng, sizes)
         probe.backward(probe.dnews)
     except Exception as error:                                  # whatever somebody's code raises
-        fails, probe = (probe.batch, error), Probe(cell, rng, (probe.n_steps, CHECKED))
+        fails, probe = (sizes[1], error), Probe(cell, rng, (sizes[0], CHECKED))
     return probe, WholeCheck(cell, probe.exact, fails=fails)
 
 

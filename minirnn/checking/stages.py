@@ -32,12 +32,12 @@ class Probe:
     block -> (n, S, K, H, B), every component of every new state by every element.
 
     Args:
-        cell: a `Cell`. rng: for the steps. sizes: (steps, columns), if they are to be others.
+        cell: a `Cell`. rng: for the steps. sizes: (steps, columns).
     """
 
-    def __init__(self, cell, rng, sizes=None):
+    def __init__(self, cell, rng, sizes):
         self.cell, self.writes_memos = cell.astype("float64"), False
-        self.n_steps, self.batch = sizes or sizes_beside(cell)
+        self.n_steps, self.batch = sizes
         self.xs = rng.normal(size=(self.n_steps, cell.n_in, self.batch))
         states = [self.cell.random_state(rng, self.batch) for _ in range(self.n_steps)]
         self.olds = [np.stack(component) for component in zip(*states)]

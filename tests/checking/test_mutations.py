@@ -1,6 +1,6 @@
 """Every line of every hand-derived backward pass, made wrong on purpose: the checker notices, and says what it was.
 
-`mutate.py` makes the mutants. By default one in three is checked, and one in thirty-two diagnosed, evenly chosen from each
+`mutate.py` makes the mutants. By default one in three is checked, and one in forty-eight diagnosed, evenly chosen from each
 kind; with the environment variable MINIRNN_ALL_MUTANTS=1 all are.
 The table is printed (pytest -s).
 """
@@ -156,7 +156,7 @@ def chosen(changing, one_in):
 def test_the_diagnosis_names_the_mistake_and_its_place(mutants):
     tables = {"kind": defaultdict(lambda: np.zeros(4, int)), "cell": defaultdict(lambda: np.zeros(4, int))}
     wrong = []
-    for mutant in chosen(mutants[0], 32):
+    for mutant in chosen(mutants[0], 48):
         try:
             findings = check(mutant).diagnosis.findings
         except (ValueError, TypeError) as error:    # a mistake of the contract, told by its own sentence
