@@ -139,24 +139,24 @@ class ModelDiagnosis:
 
 
 def _told(findings, room=9):
-    """The findings in so many lines: the place and what it is, the line, what belongs there, what it makes wrong."""
+    """The findings in so many lines: place, what it is, the line, what belongs there; of several, what each makes wrong."""
     parts = []
     for number, finding in enumerate(findings, 1):
         mark = f"{number}. " if len(findings) > 1 else ""
         indent = f"  {' ' * len(mark)}"
-        place = f"{finding.method}, line {finding.line}: " if finding.line else f"{finding.method}: " * bool(finding.method)
-        told = [f"  {mark}{place}{finding.sentence}"]
-        if finding.source:
-            told.append(f"{indent}    {'stands:  ' * bool(finding.belongs)}{finding.source}")
+        where = ", ".join(filter(None, [finding.function or finding.method, f"line {finding.line}" * bool(finding.line)]))
+        told = [f"  {mark}{where}{': ' * bool(where)}{finding.sentence}"]
+        told += [f"{indent}    {'stands:  ' * bool(finding.belongs)}{line}" for line in finding.source.splitlines()]
         if finding.belongs:
             told.append(f"{indent}    belongs: {finding.belongs}")
-        if finding.wrong and finding.kind != "unexplained":
-            line = "With the line that belongs here" if not mark else "With what belongs so far"
-            passes = f" {line} the whole check passes." * bool(finding.certain and finding.belongs)
-            nameless = any("/" in name for name in finding.wrong)               # parts of the pre-activations
-            further = f"; and so {few(finding.parameters)}" * (nameless and bool(finding.parameters))
-            told.append(f"{indent}This alone makes wrong: {few(finding.wrong, 8)}{further}.{passes}")
-        parts.append(told)
+        last = []
+        if mark and finding.wrong and finding.kind != "unexplained":            # of a single one, the first line has said it
+            of_gates = any(re.match(r"a(_|$)", name) for name in finding.wrong)
+            further = f"; and so {few(finding.parameters)}" * bool(of_gates and finding.parameters)
+            last = [f"This alone makes wrong: {few(finding.wrong, 8)}{further}."]
+        if finding.certain and finding.belongs:
+            last.append(f"With {'what belongs so far' if mark else 'the line that belongs here'} the whole check passes.")
+        parts.append(told + [indent + " ".join(last)] * bool(last))
     for n in (4, 3, 2, 1):
         lines = [line for part in parts for line in part[:n]]
         if len(lines) <= room:
@@ -259,7 +259,7 @@ def _mended(probe, trial, findings, bench):
 
 
 def _tools(cell, rng):
-    """A `Probe` and a `WholeCheck` of a cell. Where its code fails with the probe's columns, these are as many as the check's."""
+    """A `Probe` and a `WholeCheck` of a cell. If its code fails with the probe's columns, there are as many as in the check."""
     sizes, fails = sizes_beside(cell), None
     try:
         probe = Probe(cell, rng, sizes)
@@ -297,7 +297,7 @@ def diagnose_model(model, subject, outputs, targets, loss, check, training=False
         else:
             found = _of_part(LayerBackward(layer, model.cells[-1].n_hidden, training, rng), layer)
             parts[name] = "wrong" if found else "ok"
-        findings += [replace(finding, method=f"{name}, {finding.method}") for finding in found]
+        findings += [replace(finding, method=f"{name}, {finding.method}", function="") for finding in found]
     found = _of_part(LossGradient(loss, outputs, targets), model.head)
     parts["loss"] = "wrong" if found else "ok"
     notes = list(dict.fromkeys(note for diagnosis in cells.values() for note in diagnosis.notes))

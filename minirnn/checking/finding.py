@@ -42,10 +42,11 @@ class Finding:
     line: int = 0               # in the file of the cell; 0 if not known
     code: str = ""              # the expression
     parameters: tuple = ()      # names of parameters whose gradients are wrong because of it
-    source: str = ""            # the line, as it is written
+    source: str = ""            # the line, as it is written; of several that could be to blame each, with its number
     belongs: str = ""           # the statement that makes it right, if it was tried
     certain: bool = False       # whether the whole check passes with it
     also: str = ""              # another kind that tells it as well: with one name for another, a factor is missing
+    function: str = ""          # the function in which the line stands, where that is not called as the method is
 
 
 def label(block):

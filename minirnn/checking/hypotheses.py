@@ -274,7 +274,7 @@ def term_missing(case):
             continue                                            # a term is divided by what other things here are divided by
         cost = 1.3 + 0.3 * len(parts) + 0.1 * _made_up(parts) + 0.5 * (len(parts) == 1 and parts[0].is_sum)
         if nothing and sign > 0:
-            yield Explanation(cost, "carry", f"`{case.code}` lets nothing through: {_product(parts)} belongs here",
+            yield Explanation(cost - 0.05, "carry", f"`{case.code}` lets nothing through: {_product(parts)} belongs here",
                               _written("{1}", case, parts))
         elif not nothing and (factor := _factor_beside(case.code, parts)):
             mark = "−" if sign < 0 else "+"                     # d − q d is (1 − q) d

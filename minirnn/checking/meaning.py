@@ -51,7 +51,7 @@ class Meanings:
             self.truth, self.values = {}, {}
 
     def _loss(self, change, note):
-        """A function of the first step of the probe, changed: its outputs times the incoming gradients."""
+        """A function of the first step of the probe, changed: its outputs times the incoming gradients, for each column."""
         probe, own = self._probe, isinstance(self._probe.cell, FunctionCell)
         function = probe.cell.functions[0] if own else type(probe.cell).step
         run = set(map(id, self._code.reached_from(function)))
@@ -59,16 +59,32 @@ class Meanings:
         step, twin = built.function(function), probe.twin
         x, old = probe.arrays["input", "x"][0], tuple(probe.arrays["state", name][0] for name in twin.state_names)
         given = (twin.params, x, old) if own else (twin, twin.input_terms(x[None])[0], old)
-        return lambda: sum((d[0] * a).sum() for d, a in zip(probe.dnews, step(*given)[0]))
+        return lambda: sum((d[0] * a).sum(axis=0) for d, a in zip(probe.dnews, step(*given)[0]))
 
     @cached_property
     def paths(self):
         """A list of `Path`: each read of an array of as many columns as the probe has, and all of one array in a statement."""
+        reads = self._backs(LARGEST)
+        together = [same[0]._replace(back=sum(path.back for path in same)) for same in _alike(reads, 3)]
+        several = [path for same in _alike(reads, 3) if len(same) > 1 for path in same]
+        return [path for path in together + several if np.any(path.back)]
+
+    @cached_property
+    def gradients(self):
+        """shape -> the gradients (n, *shape) of all that the forward step reads and computes by calls."""
+        reads, found = self._backs(2 * LARGEST, calls=True), {}
+        together = [sum(path.back for path in same) for same in _alike(reads, 3) + _alike(reads, 1)]
+        for back in [*(path.back for path in reads), *together, *self.truth.values()]:
+            found.setdefault(back.shape, {})[back.tobytes()] = back
+        return {shape: np.stack(list(backs.values())) for shape, backs in found.items()}
+
+    def _backs(self, largest, calls=False):
+        """A `Path` of each read, and of each call; none if they have more than `largest` elements together."""
         shapes, places, counts, self._shifted = {}, {}, {}, (None, 0.0)
 
         def note(place, value):
             counts[place] = counts.get(place, -1) + 1
-            if isinstance(value, np.ndarray) and value.shape[-1:] == (self._probe.batch,):
+            if isinstance(value, np.ndarray) and self._probe.batch in (value.shape if calls else value.shape[-1:]):
                 shapes.setdefault((place, counts[place]), value.shape)
             return value + self._shifted[1] if (place, counts[place]) == self._shifted[0] else value
 
@@ -77,20 +93,14 @@ class Meanings:
             return value()
 
         try:
-            value = self._loss(lambda definition, _: _with_reads_noted(definition, places), note)
+            value = self._loss(lambda definition, _: _with_reads_noted(definition, places, calls), note)
             loss()
-            if not self._probe.exact or sum(map(np.prod, shapes.values())) > LARGEST:
+            if not self._probe.exact or sum(map(np.prod, shapes.values())) > largest:
                 return []
             back = {key: self._derived(key, shape, loss) for key, shape in shapes.items()}
         except Exception:                                       # no source, or code that cannot go on: nothing is known
             return []
-        reads, together = [Path(*places[place], d) for (place, _), d in back.items()], {}
-        for path in reads:
-            same = together.get(path[:3])
-            if same is None or same.back.shape == path.back.shape:
-                together[path[:3]] = path if same is None else same._replace(back=same.back + path.back)
-        alone = [path for path in reads if together[path[:3]] is not path]
-        return [path for path in [*together.values(), *alone] if np.any(path.back)]
+        return [Path(*places[place], d) for (place, _), d in back.items()]
 
     def _note(self, name, value):
         """A variable of the step, with the shift that it is to have."""
@@ -99,13 +109,24 @@ class Meanings:
         return value + self._shifted[1] if name == self._shifted[0] else value
 
     def _derived(self, name, shape, loss):
-        """The derivative of the loss with respect to a variable, by the complex step."""
-        found = np.zeros(shape)
-        for k in np.ndindex(shape):
+        """The derivative of the loss by a variable, by the complex step: of all columns at once, if it has them."""
+        found, columns = np.zeros(shape), shape[-1:] == (self._probe.batch,)
+        for k in np.ndindex(shape[:-1] if columns else shape):
             shift = np.zeros(shape, complex)
             shift[k], self._shifted = 1e-30j, (name, shift)
-            found[k] = loss().imag / 1e-30
+            slope = loss().imag / 1e-30
+            found[k] = slope if columns else slope.sum()
         self._shifted = None, 0.0
+        return found
+
+    def right(self, stage, traced):
+        """(name, line) of the variables of a stage, `Watched`, that hold a gradient of something in the forward step."""
+        traced.record(lambda: stage.call_safely(traced.function))
+        found = set()
+        for (_, name, line), value in traced.variables.items():
+            backs = self.gradients.get(value.shape, ()) if value.size else ()
+            if len(backs) and np.abs(backs - value).reshape(len(backs), -1).max(axis=1).min() < 1e-7 * np.abs(value).max():
+                found.add((name, line))
         return found
 
     def contradicted(self, stage, traced):
@@ -126,18 +147,26 @@ class Meanings:
         return len(wrong), sum(differ(last[name], value) for name, value in self.values.items() if name in last)
 
 
-def _with_reads_noted(definition, places):
+def _alike(reads, n):
+    """Lists of the `Path`s whose first n fields, and shapes, are the same."""
+    found = {}
+    for path in reads:
+        found.setdefault((path[:n], path.back.shape), []).append(path)
+    return list(found.values())
+
+
+def _with_reads_noted(definition, places, calls):
     """The function with note(place, X) for every array X that is read; `places`: place -> (text, line, source), filled here."""
     tree = definition.again()
-    tree.body = [_ReadsNoted(definition, statement, places).visit(copy.deepcopy(statement)) for statement in tree.body]
+    tree.body = [_ReadsNoted(definition, statement, places, calls).visit(copy.deepcopy(statement)) for statement in tree.body]
     return tree
 
 
 class _ReadsNoted(ast.NodeTransformer):
-    """X -> note(place, X), wherever an array X may be read in a statement."""
+    """X -> note(place, X), wherever an array X may be read in a statement, and where a call gives one, if `calls`."""
 
-    def __init__(self, definition, statement, places):
-        self.definition, self.places, self.line = definition, places, statement.lineno
+    def __init__(self, definition, statement, places, calls):
+        self.definition, self.places, self.line, self.calls = definition, places, statement.lineno, calls
 
     def visit(self, node):
         if isinstance(node, ast.stmt):
@@ -146,11 +175,14 @@ class _ReadsNoted(ast.NodeTransformer):
             node.args = [self.visit(argument) for argument in node.args]
             if isinstance(node.func, ast.Attribute):
                 node.func.value = self.visit(node.func.value)
-            return node
+            return self._noted(node) if self.calls else node
         if isinstance(node, ast.Lambda | ast.FunctionDef):
             return node
         if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript) or not isinstance(node.ctx, ast.Load):
             return self.generic_visit(node)
+        return self._noted(node)
+
+    def _noted(self, node):
         place = len(self.places)
         source = self.definition.lines.get(self.line, "").strip()
         self.places[place] = ast.unparse(node), self.line, source

@@ -33,10 +33,13 @@ from .trial import WholeCheck
 LARGEST_CHECKED = 100_000       # parameters of a cell that a repair is also checked in, though it was found in another size
 CANDIDATES = 6                  # repairs of a method, the best first, that the whole check is run with
 DEARER = 0.4                    # after a repair of everything, nothing is tried that costs so much more
+ALIKE = 0.1                     # costs that differ by less say nothing
 TRIES = {1: 2500, 4: 2500}      # most changes of a method -> most tries; twice that, once one is found
 AT_ONCE = 60                    # changes that are compiled together at first; then twice as many each time
 PROPOSALS = 24                  # answers of the numbers, the best first, that are tried
 ALL_RUNS = 2500                 # of a method with other numbers in it, for all the answers together
+EMPTY = "np.zeros", "0 *"
+LINES = 4                       # of several that could be to blame, so many are shown
 SEARCHES = ("small_changes", "forgotten_lines"), ("exchanges", "lacking_products"), ("computed",), ("more",)
 LATER = ", with what is known only further down"
 NOT_LINEAR = "is not linear in the gradient: k times the incoming gradient does not give k times the gradient here."
@@ -88,15 +91,23 @@ class Workbench:
 
     def contradicted(self, stage, *changes):
         """How many variables do not hold what they are called, with these edits: (gradients, other values)."""
-        if not self.meanings or not self.meanings.values:
-            return 0, 0
+        known = self.meanings and self.meanings.values
+        return self._meant(self.meanings.contradicted, stage, changes, (0, 0)) if known else (0, 0)
+
+    def right(self, stage, *changes):
+        """(name, line) of the variables that hold a gradient of something in the forward step, with these edits."""
+        known = self.meanings and self.meanings.gradients
+        return self._meant(self.meanings.right, stage, changes, set()) if known else set()
+
+    def _meant(self, asked, stage, changes, unknown):
+        """What is asked of a stage's code with these edits; `unknown`, if there is no source or it does not run."""
         with ExitStack() as contexts:
             for edit in changes:
                 contexts.enter_context(edit.applied())
             try:
-                return self.meanings.contradicted(stage, self.watched(stage, edited=bool(changes)))
-            except Exception:                                   # no source to look into, or it does not run
-                return 0, 0
+                return asked(stage, self.watched(stage, edited=bool(changes)))
+            except Exception:                                   # whatever somebody's code raises
+                return unknown
 
     @cached_property
     def in_another_size(self):
@@ -192,6 +203,7 @@ class Mending:
             if kind_of_block == "gates":
                 suffix = name.removeprefix("a").removeprefix("_")
                 names |= {p for p in self.part.params if p.partition("_")[2] == suffix}
+        at = at if at.get("function") != self.stage.name else at | {"function": ""}
         return Finding(kind, sentence, tuple(map(label, blocks)), self.stage.name,
                        parameters=tuple(name for name in self.part.params if name in names), **at)
 
@@ -256,7 +268,7 @@ class Mending:
             odds = [gradients + max(0, values - self.usual) for gradients, values in odds]
             odds = [n + self.breaks_a_slope(edit) + self.turns_what_is_returned(edit) for n, (_, edit) in zip(odds, ways)]
             odd = min(odds)
-            after, edit = ways[odds.index(odd)]
+            after, edit = self.least_spoiling([way for n, way in zip(odds, ways) if n == odd], made)
             found.append(self.finding_of(edit, left - after, self.bench.holds(*made, edit)[2]))
             made, left = [*made, edit], after
         if not left and len(made) > 1:                          # what each alone makes wrong stays wrong with all the others
@@ -265,6 +277,14 @@ class Mending:
             found, made = self.in_one_statement(found, made)
         # What mends the smaller part only may hide the cause of the rest.
         return Outcome(found, made, left, odd) if not left or len(left) < len(self.wrong) / 2 else start
+
+    def least_spoiling(self, ways, made):
+        """Of the ways that cost the same, the first after which the most variables that hold a right gradient still do."""
+        ways = [way for way in ways if way[1].cost <= ways[0][1].cost + ALIKE]
+        if len(ways) == 1:
+            return ways[0]
+        right = self.bench.right(self.stage, *made)
+        return min(ways, key=lambda way: len(right - self.bench.right(self.stage, *made, way[1])) if right else 0)
 
     def in_one_statement(self, found, made):
         """The findings and their edits; as one, where several parts of one statement are wrong in the same way."""
@@ -439,7 +459,8 @@ class Mending:
         sentence = f"{why}."
         if not self.linear and not self.stage.wrong(self.stage.function, self.tolerance):
             if kind != "not linear":                            # it is there; but that this is what belongs there nobody knows
-                return self.told("not linear", f"`{before}` {NOT_LINEAR}", blocks, line=edit.line, code=before, source=source)
+                return self.told("not linear", f"`{before}` {NOT_LINEAR}", blocks, line=edit.line, code=before, source=source,
+                                 function=edit.definition.tree.name)
             sentence = f"{why}: k times the incoming gradient must give k times the gradient."
         elif not self.linear and kind in ("factor", "surplus factor", "surplus term"):
             kind = "not linear"
@@ -448,7 +469,7 @@ class Mending:
         belongs = "" if re.search(r"\d times what ", sentence) else after       # (a number of many digits belongs nowhere)
         code = ast.unparse(node) if isinstance(node, ast.expr) and f"`{ast.unparse(node)}`" in sentence else before
         return self.told(kind, sentence, blocks, line=edit.line, code=code, certain=certain, belongs=belongs, source=source,
-                         also=also)
+                         function=edit.definition.tree.name, also=also)
 
     def outranked(self, kind, sentence, blocks):
         """(kind, sentence), with what has become of the gradients as a whole before it, where that says more."""
@@ -471,11 +492,12 @@ class Mending:
         ways = ", and ".join(f"`{path.text}` acts on line {path.line}, too: `{path.source}`" for path in paths)
         sentence = f"{ways}. What comes back from there is missing at `{e.text}`; with it every gradient comes out right."
         kinds = ("derivative", "missing term") if holds_slope(e) else ("missing term", "carry")
-        return self.told(kinds[0], sentence, self.wrong, line=e.line, code=e.text, source=e.source, also=kinds[1])
+        return self.told(kinds[0], sentence, self.wrong, line=e.line, function=e.function, code=e.text, source=e.source,
+                         also=kinds[1])
 
     def place(self):
         """The expression that is wrong, though nothing that was tried belongs there, as a `Finding`; or None."""
-        e, lines = self.search.place() if self.search else (None, [])
+        e, others = self.search.place() if self.search else (None, [])
         answers = [proposal for proposal in self.answers if not proposal.left]
         numbers = [p for p in answers if p.explanation.kind == "factor"]
         scaled = next((p for p in numbers if any(map(self.bench.holds_in_one_size, self.as_edits(p)))), None)
@@ -483,10 +505,14 @@ class Mending:
             place = scaled.site.expression
             sentence = (f"{scaled.explanation.phrase}, in a cell of {self.part.n_hidden} units; in another size it is another "
                         "number: a factor that depends on the size is missing, or should not be there.")
-            return self.told("factor", sentence, self.wrong, line=place.line, code=place.text, source=place.source)
+            return self.told("factor", sentence, self.wrong, line=place.line, function=place.function, code=place.text,
+                             source=place.source)
         whole = [p for p in answers if p.explanation.kind != "factor" and not self.refuted(p)]
         if not e and not whole:
             return None
+        others = [one for one in others if one.function == e.function]
+        if others and not whole and not e.text.startswith(EMPTY):
+            return self.one_of(e, others)
         kind, what = "unexplained", "with which, no mistake that I know explains"
         if whole:
             edits_of_it = list(self.as_edits(whole[0]))
@@ -494,15 +520,22 @@ class Mending:
             kind, what = whole[0].explanation.kind, f"it may be that {whole[0].explanation.phrase}{LATER * later}"
             e = whole[0].site.expression
         elif looks_like_slope(e):
-            kind, what = "derivative", "it is probably not the derivative that belongs here"
-        told = f"{', '.join(map(str, lines[:3]))}{' or others' * bool(lines[3:])}"
-        others = f" (or in line {told})" if lines and not whole else ""
-        sentence = f"With other numbers in the place of `{e.text}`{others} every gradient comes out right; {what}."
-        if e.text.startswith(("np.zeros", "0 *")):
+            kind, what = "derivative", "it is not the derivative that belongs here, or a factor beside it is wrong"
+        sentence = f"With other numbers in the place of `{e.text}` every gradient comes out right; {what}."
+        if e.text.startswith(EMPTY):
             kind = "carry"
             sentence = (f"What begins as `{e.text}` does not become what it should: with other numbers here every gradient "
                         "comes out right, so a term that is added to it is missing or wrong.")
-        return self.told(kind, sentence, self.wrong, line=e.line, code=e.text, source=e.source)
+        return self.told(kind, sentence, self.wrong, line=e.line, function=e.function, code=e.text, source=e.source)
+
+    def one_of(self, e, others):
+        """A `Finding`, where other numbers in each of several lines would do."""
+        lines = sorted({one.line: one.source for one in (e, *others)}.items())
+        more = f" or {len(lines) - LINES} more" * (len(lines) > LINES)
+        sentence = (f"other numbers in any one of these lines{more} make every gradient come out right: the mistake is in one "
+                    f"of them, or in what it reads.")
+        return self.told("derivative" if looks_like_slope(e) else "unexplained", sentence, self.wrong, line=e.line,
+                         function=e.function, code=e.text, source="\n".join(f"{k}: {text}" for k, text in lines[:LINES]))
 
     def refuted(self, proposal):
         """Whether its code was tried, and ran, and did not help."""
@@ -555,8 +588,8 @@ class Mending:
             first = next(traced.expressions[key.expression] for key, value in values.items() if not np.isfinite(value).all())
         except (OSError, ValueError, StopIteration):
             return self.told("not finite", "NaN or infinity comes out.", self.wrong)
-        return self.told("not finite", f"`{first.text}` gives NaN or infinity.", self.wrong, line=first.line, code=first.text,
-                         source=first.source)
+        return self.told("not finite", f"`{first.text}` gives NaN or infinity.", self.wrong, line=first.line,
+                         function=first.function, code=first.text, source=first.source)
 
     def first_not_linear(self, blocks):
         """The first value that is neither linear in the incoming gradients nor independent of them; None if none is."""
@@ -581,11 +614,11 @@ class Mending:
         first = min(bent, key=lambda key: times.get(key, np.inf))
         if isinstance(first, trace.Key):
             e = traced.expressions[first.expression]
-            line, source, text = e.line, e.source, e.text
+            function, line, source, text = e.function, e.line, e.source, e.text
         else:
-            line = first[2]
+            function, line = "", first[2]
             source = text = traced.source_of(line)
-        return self.told("not linear", f"`{text}` {NOT_LINEAR}", blocks, line=line, code=text, source=source)
+        return self.told("not linear", f"`{text}` {NOT_LINEAR}", blocks, line=line, function=function, code=text, source=source)
 
     # ---- from outside -----------------------------------------------------------------------------------------------
 

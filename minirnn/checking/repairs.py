@@ -71,8 +71,10 @@ class Edit(NamedTuple):
     def source(self):
         """The statement as it is written, in one line; of a loop or a condition its first line."""
         statement = statement_around(self.changes[0][0], parents_in(self.definition.tree))
-        last = statement.body[0].lineno - 1 if hasattr(statement, "body") else statement.end_lineno
-        lines = [self.definition.lines.get(k, "").strip() for k in range(statement.lineno, max(statement.lineno, last) + 1)]
+        heads = [getattr(statement, name, None) for name in ("iter", "test", "args")] if hasattr(statement, "body") else []
+        last = max((head.end_lineno for head in heads if hasattr(head, "end_lineno")), default=statement.end_lineno)
+        last = statement.lineno if heads and last == statement.end_lineno else last
+        lines = [self.definition.lines.get(k, "").strip() for k in range(statement.lineno, last + 1)]
         own = self.definition.lines.get(self.line, "").strip()
         return " ".join(lines) if all(lines) and self.definition.tree.name != LAMBDA else own
 
@@ -391,13 +393,15 @@ def sums_of_products(tree):
     """(a · b).sum() for a.sum() · b.sum()."""
     for node in _nodes(tree, ast.BinOp):
         before, last = _last_factor(node.left)                  # of q · a.sum() · b.sum(), the last two
-        sides = last, node.right
+        minus = isinstance(last, ast.UnaryOp) and isinstance(last.op, ast.USub)
+        sides = last.operand if minus else last, node.right
         if not isinstance(node.op, ast.Mult) or not all(isinstance(n, ast.Call) and _called(n) == "sum" for n in sides):
             continue
         of = [n.func.value if isinstance(n.func, ast.Attribute) and written(n.func.value) != "np" else n.args[0] for n in sides]
         given = [ast.keyword(k.arg, k.value) for k in node.right.keywords]
         for parts in [given] if given else [[], [ast.keyword("axis", expression_of("1"))]]:
             new = ast.Call(expression_of(f"(({written(of[0])}) * ({written(of[1])})).sum"), [], parts)
+            new = ast.UnaryOp(ast.USub(), new) if minus else new
             new = ast.BinOp(before, ast.Mult(), new) if before else new
             yield "axis", [(node, new)], 0.6, "the sum of the products belongs here, not the product of the sums"
 
@@ -665,6 +669,19 @@ def _kind_of_order(first, second):
     return "missing factor" if any(multiplies) else "missing term"
 
 
+def _why_behind(one, others, known):
+    """The reason why a line belongs behind others, where one name tells it: what it reads is not ready, or still needed."""
+    changes = known[id(one)][0]
+    reads = _reads(one.value) | (changes if isinstance(one, ast.AugAssign) else set())
+    for other in others:
+        others_changes, others_reads = known[id(other)]
+        if unready := sorted(reads & others_changes):
+            return f": `{unready[0]}` is only ready there"
+        if needed := sorted(changes & others_reads):
+            return f", which still needs `{needed[0]}` as it was"
+    return ""
+
+
 def order_of_lines(tree):
     """A line put behind others; two names that are assigned exchanged; a line put behind a loop, or into one."""
     plain_lines = ast.AugAssign | ast.Assign | ast.Expr
@@ -681,7 +698,7 @@ def order_of_lines(tree):
             if k - i < 4 and all(isinstance(s, plain_lines) for s in between):
                 if any(depend(one, s) for s in between[1:]):
                     yield (_kind_of_order(one, other), [(one, []), (other, [other, one])], 1.2 + 0.05 * (k - i - 1),
-                           f"line {one.lineno} belongs behind line {other.lineno}")
+                           f"the line belongs behind line {other.lineno}{_why_behind(one, between[1:], known)}")
                 if k - i > 1 and any(depend(other, s) for s in between[:-1]):
                     yield (_kind_of_order(one, other), [(other, []), (one, [other, one])], 1.25,
                            f"line {other.lineno} belongs before line {one.lineno}")
@@ -694,7 +711,10 @@ def order_of_lines(tree):
                        f"`{names[0]}` and `{names[1]}` stand in each other's place")
         for loop, following in zip(body, [*body[1:], None]):
             if isinstance(loop, ast.For):
-                last = loop.body[-1]
+                first, last = loop.body[0], loop.body[-1]
+                if isinstance(first, ast.Assign) and len(loop.body) > 1:
+                    yield ("missing term", [(first, []), (loop, [first, loop])], 1.1,
+                           f"the line belongs before the loop of line {loop.lineno}: each turn begins anew with it")
                 if len(loop.body) > 1:
                     yield ("surplus term", [(last, []), (loop, [loop, last])], 1.1,
                            f"the line belongs behind the loop of line {loop.lineno}, not in it")
@@ -897,9 +917,31 @@ def orders(tree):
                 "exchanged", words)
             yield (kind, [(node, ast.Call(node.func, new, node.keywords) if call else type(node)(new, node.ctx))],
                    0.8 if call else 0.45 if unpacked and id(node) not in of_calls else 0.7 + 0.05 * unpacked, why)
+        rows = [] if call else [row.elts for row in elements if isinstance(row, ast.Tuple | ast.List)]
+        for one, other in combinations(rows, 2):                # of a table of pairs
+            for a, b in zip(one, other):
+                if written(a) != written(b):
+                    yield ("exchanged", [(a, copy.deepcopy(b)), (b, copy.deepcopy(a))], 0.75,
+                           f"`{written(a)}` and `{written(b)}` stand in each other's place")
         for order in permutations(elements) if not call and len(elements) in (3, 4) else ():
             if sum(a is not b for a, b in zip(order, elements)) > 2:
                 yield "order", [(node, type(node)(list(order), node.ctx))], 0.9, "the parts stand in another order"
+
+
+def shifted(tree):
+    """roll(a · b) for a · roll(b), and the other way round: what is turned, or put in another order, with its factor."""
+    for node in _nodes(tree, ast.BinOp):
+        for call, factor in ((node.left, node.right), (node.right, node.left)) if isinstance(node.op, ast.Mult) else ():
+            if isinstance(call, ast.Call) and _called(call) in TURNING and call.args:
+                inside = ast.BinOp(factor, ast.Mult(), call.args[0])
+                yield ("shifted", [(node, ast.Call(call.func, [inside, *call.args[1:]], call.keywords))], 0.7,
+                       f"`{written(factor)}` belongs into {_called(call)}, too: it goes with what is turned")
+    for call in _nodes(tree, ast.Call):
+        product = call.args[0] if _called(call) in TURNING and call.args else None
+        if isinstance(product, ast.BinOp) and isinstance(product.op, ast.Mult):
+            for factor, rest in ((product.left, product.right), (product.right, product.left)):
+                outside = ast.BinOp(factor, ast.Mult(), ast.Call(call.func, [rest, *call.args[1:]], call.keywords))
+                yield "shifted", [(call, outside)], 0.7, f"`{written(factor)}` does not belong into {_called(call)}: it stays"
 
 
 def axes(tree):
@@ -926,7 +968,7 @@ def axes(tree):
             other = "mean" if name == "sum" else "sum"
             func = ast.Attribute(node.func.value, other, READING) if method else ast.Name(other, READING)
             yield "factor", [(node, ast.Call(func, node.args, node.keywords))], 0.6, (
-                "every example and every step adds its share, so the sum belongs here" if name == "mean" else
+                "each adds its share, so the sum belongs here" if name == "mean" else
                 "the mean belongs here")
         if name == "transpose" and len(node.args) == 3:
             for order in list(permutations(range(3)))[1:]:
@@ -949,6 +991,7 @@ def axes(tree):
             yield "axis", [(node, node.func.value)], 0.6, f"{name} does not belong here"
 
 
+TURNING = ("roll", "flip", "flipud")
 REDUCING = ("sum", "mean", "max", "cumsum", "softmax")
 AXES = ("0", "1", "2", "-1", "(0, 2)", "(0, 1)", "(1, 2)")
 
@@ -1272,5 +1315,5 @@ def complement(node):
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant)
 
 
-KINDS_OF_REPAIR = (statements, sums, minuses, brackets, sums_of_products, complements, products, slopes, transposes, orders,
-                   axes, places, calls, callees, compared, numbers, order_of_lines, turns, unread)
+KINDS_OF_REPAIR = (statements, sums, minuses, brackets, sums_of_products, complements, products, slopes, transposes,
+                   orders, shifted, axes, places, calls, callees, compared, numbers, order_of_lines, turns, unread)

@@ -231,15 +231,15 @@ class Search:
         return sorted(found, key=Proposal.rank)
 
     def place(self):
-        """(expression, other lines): what would make everything right with other numbers, though nothing says with which.
+        """(expression, others): what would make everything right with other numbers, though nothing says with which.
 
         A derivative, if one is among them; else the first that is computed, for what comes before it also reaches gradients
-        that are right. Other lines are those with an expression of which the same can be said. (None, []) if there is none.
+        that are right. Then the expressions in other lines of which the same can be said. (None, []) if there is none.
         """
         solved = [site.expression for site, *_ in self.solved if not site.expression.ancestor]
         computed = [e for e in solved if not e.is_name] or solved
         found = next(filter(looks_like_slope, computed), computed[0] if computed else None)
-        return found, sorted({e.line for e in computed if (e.file, e.line) != (found.file, found.line)})
+        return found, [e for e in computed if (e.file, e.line) != (found.file, found.line)]
 
     def path_missing(self, paths):
         """(expression, [`Path`]) where just what comes back on a path, or on two, is missing; or None.

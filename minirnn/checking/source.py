@@ -11,6 +11,7 @@ import copy
 import dis
 import functools
 import inspect
+import itertools
 import textwrap
 import types
 import warnings
@@ -19,7 +20,9 @@ from typing import NamedTuple
 
 from ..cells.cell import CalledStep, Cell
 
-CHOSEN, LAMBDA = "__chosen__", "<lambda>"
+CHOSEN, LAMBDA, TURNS = "__chosen__", "<lambda>", "__turns__"
+MOST_TURNS = 10_000         # of a loop that need not end, once it is changed
+GROWING = ("append", "appendleft", "extend", "insert", "add", "push")
 
 
 class Definition(NamedTuple):
@@ -61,7 +64,7 @@ class Code:
         self.things = [thing for thing in [*own, *things] if hasattr(thing, "__dict__") and not isinstance(thing, type)]
         self.ancestors = [kind for kind in owner.__mro__ if kind is not object] if owner else []
         self.kinds = list(self.ancestors)                       # every class that is compiled again
-        self.definitions, self._compiled, self._own, self._choices = {}, {}, {}, {}
+        self.definitions, self._compiled, self._own, self._choices, self._endless = {}, {}, {}, {}, {}
         entries = list(map(unbound, entries))
         for function in entries:
             try:
@@ -95,7 +98,7 @@ class Code:
         for definition in self.definitions.values():
             function = definition.function
             if id(function.__globals__) not in spaces:
-                spaces[id(function.__globals__)] = {**function.__globals__, **(given or {})}
+                spaces[id(function.__globals__)] = {**function.__globals__, TURNS: _turns, **(given or {})}
             code = self._code_of(definition, change(definition))
             around = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
             closure = []
@@ -262,6 +265,12 @@ class Code:
         kinds = dict.fromkeys(type(one) for one in values if _is_object_of(one, module))
         return [*values, *(member for kind in kinds for member in self._of_kind(kind))]
 
+    def _bounded(self, definition, tree):
+        """The tree to compile, in which every loop ends."""
+        if definition.function not in self._endless:            # (as it is: after a change a node may be a part of itself)
+            self._endless[definition.function] = _may_not_end(definition.tree)
+        return ast.fix_missing_locations(_Bounded().visit(copy.deepcopy(tree))) if self._endless[definition.function] else tree
+
     def _code_of(self, definition, tree):
         """The code object of a definition; compiled in a class of the same name, which private names and super() need."""
         if tree is definition.tree and definition.function in self._compiled:
@@ -272,7 +281,7 @@ class Code:
         shell = f"class {kind.__name__}:\n        pass" if kind else "pass"
         known = f"global {kind.__name__}\n    " if kind and kind.__name__ not in around else ""       # by its methods, too
         module = ast.parse(f"def make({', '.join(around)}):\n    {known}{shell}")
-        (module.body[0].body[-1] if kind else module.body[0]).body = [tree]
+        (module.body[0].body[-1] if kind else module.body[0]).body = [self._bounded(definition, tree)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)      # a change that makes no sense is nothing to bother anybody with
             try:
@@ -344,6 +353,42 @@ def _operations(code):
     """What a code object does: its operations, but for how it gets at names of its surroundings."""
     return [(i.opname, i.argval if "GLOBAL" not in i.opname else "") for i in dis.get_instructions(code)
             if not i.opname.endswith(("DEREF", "GLOBAL")) and i.opname not in ("COPY_FREE_VARS", "PUSH_NULL", "CACHE")]
+
+
+class _Bounded(ast.NodeTransformer):
+    """Loops that could go on for ever after a change end with an error."""
+
+    def visit_While(self, node):                                # while test: -> for k in turns(): if not test: break
+        node = self.generic_visit(node)
+        ends = ast.If(ast.UnaryOp(ast.Not(), node.test), [*node.orelse, ast.Break()], [])
+        return ast.copy_location(ast.For(ast.Name(f"{TURNS}k", ast.Store()), self._turns(), [ends, *node.body], []), node)
+
+    def visit_For(self, node):
+        node = self.generic_visit(node)
+        node.iter = self._turns(node.iter)
+        return node
+
+    def _turns(self, *given):
+        return ast.Call(ast.Name(TURNS, ast.Load()), list(given), [])
+
+
+def _may_not_end(tree):
+    """Whether a function has a loop that need not end: a while loop, or one in which a list grows."""
+    loops = [node for node in ast.walk(tree) if isinstance(node, ast.For | ast.While)]
+    calls = [getattr(n.func, "attr", "") for loop in loops for n in ast.walk(loop) if isinstance(n, ast.Call)]
+    return any(isinstance(loop, ast.While) for loop in loops) or any(name in GROWING for name in calls)
+
+
+def _turns(values=None):
+    """The values, or as many as anybody could want.
+
+    Raises:
+        RuntimeError: if there were more than any right code has.
+    """
+    for k, value in enumerate(itertools.repeat(None) if values is None else values):
+        if k == MOST_TURNS:
+            raise RuntimeError(f"a loop does not end: it has had {MOST_TURNS} turns")
+        yield value
 
 
 def parents_in(tree):

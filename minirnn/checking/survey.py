@@ -96,6 +96,12 @@ class Survey:
         degree = 0 if broadcast else self._degree(here[0])
         suits = lambda value: fits(value) and (degree is None or self._degree(value) in (degree, None))
         found = [text for text, values in names.items() if text != own and any(map(suits, values)) and exists(text)]
+        if broadcast:                                           # a gate for many, which lacks an axis
+            for text, values in [(text, values) for text, values in names.items() if text not in found and exists(text)]:
+                for k in range(here[0].ndim - 1):
+                    wider = [np.expand_dims(a, k) for a in values if a.ndim == here[0].ndim - 1 > 1]
+                    if any(map(suits, wider)) and all(n > 1 for a in wider for n in a.shape[:k]):
+                        found.append(f"{text}[{':, ' * k}None]")
         return sorted(found, key=lambda text: not text.isidentifier())
 
     def factors(self, definition, node):

@@ -362,7 +362,8 @@ def test_a_gradient_that_is_computed_before_all_of_it_has_arrived_is_told(tmp_pa
     complete = "        dc_new = dc_new + dh_new * o * (1 - s**2)\n"
     share_out = "        di, df, dg, dc = dc_new * g, dc_new * c, dc_new * i, dc_new * f\n"
     finding = only_finding(written_lstm(tmp_path, complete + share_out, share_out + complete))
-    assert finding.sentence == "line 12 belongs behind line 13." and finding.certain
+    assert finding.sentence == "the line belongs behind line 13: `dc_new` is only ready there."
+    assert finding.line == 12 and finding.certain
     assert finding.belongs == f"behind line 13: {share_out.strip()}"
     assert set(finding.wrong) >= {"a_i", "a_f", "a_g", "old c"}
 

@@ -3,7 +3,6 @@
 import pytest
 
 from minirnn import gradcheck
-from minirnn.checking import mending
 from minirnn.checking.loading import load_cell
 
 MODULE = '''
@@ -105,25 +104,3 @@ def test_a_simple_fraction_is_told_in_words_and_mended_where_the_product_is_made
     finding = finding_of(tmp_path, text)
     assert finding.certain and finding.source.startswith("da = ")
     assert words in finding.sentence and belongs in finding.belongs
-
-
-# ---- where the search meets code that it cannot read, or that fails -------------------------------------------------
-
-def test_a_part_of_the_search_that_fails_does_not_end_it(tmp_path, monkeypatch):
-    def fails(tree):
-        yield from ()
-        raise RuntimeError("of the search's own")
-    monkeypatch.setattr(mending, "KINDS_OF_REPAIR", (fails, *mending.KINDS_OF_REPAIR))
-    text = ONE.replace("da = d", "da = -d")
-    report = report_of(tmp_path, text)
-    assert report.diagnosis.findings[0].kind == "sign" and report.diagnosis.findings[0].certain
-    assert "failed itself: RuntimeError: of the search's own" in report.diagnosis.summary()
-
-
-def test_what_runs_only_where_the_batch_is_as_large_as_the_input_is_mended_for_every_batch(tmp_path):
-    """With D = 3 inputs and 3 columns, no shape tells that a transpose is missing."""
-    text = ONE.replace('grads["W"] += da @ x.T', 'grads["W"] += da @ x')
-    report = report_of(tmp_path, text)
-    finding, = report.diagnosis.findings
-    assert finding.kind == "transposed" and finding.belongs == 'grads["W"] += da @ x.T' and finding.certain
-    assert f"With 5 columns instead of 3 line {finding.line} fails: ValueError: matmul" in report.diagnosis.summary()
