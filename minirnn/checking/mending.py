@@ -279,10 +279,14 @@ class Mending:
         return Outcome(found, made, left, odd) if not left or len(left) < len(self.wrong) / 2 else start
 
     def least_spoiling(self, ways, made):
-        """Of the ways that cost the same, the first after which the most variables that hold a right gradient still do."""
-        ways = [way for way in ways if way[1].cost <= ways[0][1].cost + ALIKE]
-        if len(ways) == 1:
-            return ways[0]
+        """Of the ways that cost the same, the first after which the most variables that hold a right gradient still do.
+
+        Of a term that is missing this says nothing: a part of a sum may hold the gradient of one path, and rightly.
+        """
+        first, sums = ways[0], ("missing term", "carry")
+        ways = [way for way in ways if way[1].cost <= first[1].cost + ALIKE and way[1].kind not in sums]
+        if len(ways) < 2 or first[1].kind in sums:
+            return first
         right = self.bench.right(self.stage, *made)
         return min(ways, key=lambda way: len(right - self.bench.right(self.stage, *made, way[1])) if right else 0)
 

@@ -1256,7 +1256,7 @@ def scales(tree, known):
             inner = [n for n in ast.walk(value) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add | ast.Sub)]
             terms = dict.fromkeys([*_terms(value), *(term for n in inner for term in _terms(n) if term not in inner)])
             for term in [term for term in terms if not isinstance(value, ast.Starred) and not isinstance(term, ast.Constant)]:
-                text, is_name = written(term), isinstance(term, ast.Name | ast.Attribute | ast.Subscript)
+                text, is_name = written(term), isinstance(term, ast.Name | ast.Attribute) or _is_entry(term)
                 for form, lacking in forms.items():
                     new = expression_of(f"({text}) {form}" if form.startswith("/") else f"{form} * ({text})")
                     cost = 1.5 + 0.1 * (form not in known) + 0.05 * is_name
@@ -1264,6 +1264,11 @@ def scales(tree, known):
                 for factor, much in (("2", "half of"), ("0.5", "twice")):
                     new = expression_of(f"{factor} * ({text})")
                     yield "factor", [(term, new)], 1.6 + 0.05 * is_name, f"`{text}` is {much} what it should be"
+
+
+def _is_entry(node):
+    """Whether it is an entry of something, as dnew[0] and memo["z"], no part of an array."""
+    return isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
 
 
 def _terms(node):
