@@ -536,8 +536,8 @@ class Mending:
         """A `Finding`, where other numbers in each of several lines would do."""
         lines = sorted({one.line: one.source for one in (e, *others)}.items())
         more = f" or {len(lines) - LINES} more" * (len(lines) > LINES)
-        sentence = (f"other numbers in any one of these lines{more} make every gradient come out right: the mistake is in one "
-                    f"of them, or in what it reads.")
+        sentence = (f"other numbers in any one of these lines{more} make every gradient come out right: most likely the "
+                    f"mistake is in one of them, or in what it reads.")
         return self.told("derivative" if looks_like_slope(e) else "unexplained", sentence, self.wrong, line=e.line,
                          function=e.function, code=e.text, source="\n".join(f"{k}: {text}" for k, text in lines[:LINES]))
 

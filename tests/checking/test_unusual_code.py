@@ -188,5 +188,5 @@ def test_where_several_lines_could_be_to_blame_each_is_shown(tmp_path):
     """Two mistakes in one line, which no single change mends."""
     diagnosis = report_of(tmp_path, "da = dn * (1 - n**2)", "da = dn[::-1] * np.cos(n)").diagnosis
     finding, = diagnosis.findings
-    assert finding.kind == "unexplained" and "the mistake is in one of them" in finding.sentence
+    assert finding.kind == "unexplained" and "most likely the mistake is in one of them" in finding.sentence
     assert "\n      22: da = dn[::-1] * np.cos(n)" in diagnosis.summary() and len(finding.source.splitlines()) > 1
